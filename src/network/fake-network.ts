@@ -1,0 +1,63 @@
+import { failedPrecondition } from '../lib/errors.ts'
+import type { Attachment, AttachmentEntry, AttachRequest, NetworkPort, NetworkReadiness } from './port.ts'
+
+/** A network in memory: hands out 10.88.0.2, .3, … and remembers who has what. */
+export class FakeNetwork implements NetworkPort {
+  /** Set it to make the network not ready. */
+  readiness: NetworkReadiness = { ready: true, reason: '', message: '', configName: 'fake' }
+  /** Set it to make the next attach, or detach, fail. */
+  nextAttachError: Error | undefined
+  nextDetachError: Error | undefined
+  /** Set it to hold attach up until it resolves (or the signal aborts). */
+  gate: Promise<void> = Promise.resolve()
+  /** Every call that was made, as `attach <sandbox id>` and `detach <sandbox id>`. */
+  readonly calls: string[] = []
+  readonly #entries = new Map<string, AttachmentEntry>()
+  #nextAddress = 2
+
+  ready(): NetworkReadiness {
+    return this.readiness
+  }
+
+  async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    this.calls.push(`attach ${request.sandboxId}`)
+    await Promise.race([this.gate, aborted(signal)])
+    signal?.throwIfAborted()
+    if (!this.readiness.ready) throw failedPrecondition(this.readiness.message)
+    const error = this.nextAttachError
+    this.nextAttachError = undefined
+    if (error) throw error
+    const known = this.#entries.get(request.sandboxId)?.attachment
+    if (known) return known
+    const ip = `10.88.0.${this.#nextAddress++}`
+    const attachment: Attachment = {
+      ips: [ip],
+      interfaceName: 'eth0',
+      network: 'fake',
+      result: { cniVersion: '1.0.0', ips: [{ address: `${ip}/16` }] },
+      dns: { servers: [], searches: [], options: [] },
+      hostPorts: request.hostPorts ?? [],
+    }
+    const { sandboxId, netnsPath } = request
+    this.#entries.set(sandboxId, { sandboxId, netnsPath, network: 'fake', stage: 'attached', attachment })
+    return attachment
+  }
+
+  async detach(sandboxId: string): Promise<void> {
+    this.calls.push(`detach ${sandboxId}`)
+    const error = this.nextDetachError
+    this.nextDetachError = undefined
+    if (error) throw error
+    this.#entries.delete(sandboxId)
+  }
+
+  attachments(): readonly AttachmentEntry[] {
+    return [...this.#entries.values()]
+  }
+}
+
+function aborted(signal: AbortSignal | undefined): Promise<never> {
+  return new Promise((_, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true })
+  })
+}
