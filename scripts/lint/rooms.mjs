@@ -72,9 +72,13 @@ export function objection(file, specifier) {
   if (!rooms.includes(room)) return `src/${room} is not a room; the rooms are ${rooms.join(', ')}`
   if (!rooms.includes(target)) return `${specifier} is in no room; the rooms are ${rooms.join(', ')}`
   if (onlyThese[room]) {
-    return onlyThese[room].includes(target) ? undefined : `${room}/ may import only ${onlyThese[room].join(', ')}, not ${target}/`
+    return onlyThese[room].includes(target)
+      ? undefined
+      : `${room}/ may import only ${onlyThese[room].join(', ')}, not ${target}/`
   }
-  return rooms.indexOf(target) > rooms.indexOf(room) ? undefined : `${room}/ may not import ${target}/, which is above it`
+  return rooms.indexOf(target) > rooms.indexOf(room)
+    ? undefined
+    : `${room}/ may not import ${target}/, which is above it`
 }
 
 const direction = {

@@ -82,13 +82,19 @@ const allowed: readonly (readonly [path: string, text: string])[] = [
 for (const [path, text, why] of refused) {
   test(`refused: ${path}: ${text.split('\n')[0]}`, () => {
     const reports = objections(path, text)
-    assert.ok(reports.some((report) => why.test(report)), `oxlint said: ${JSON.stringify(reports, null, 2)}`)
+    assert.ok(
+      reports.some((report) => why.test(report)),
+      `oxlint said: ${JSON.stringify(reports, null, 2)}`,
+    )
   })
 }
 
 for (const [path, text] of allowed) {
   test(`allowed: ${path}: ${text.split('\n')[0]}`, () => {
     const reports = objections(path, text)
-    assert.deepEqual(reports.filter((report) => /berth\(|default-export/.test(report)), [])
+    assert.deepEqual(
+      reports.filter((report) => /berth\(|default-export/.test(report)),
+      [],
+    )
   })
 }
