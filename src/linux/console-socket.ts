@@ -1,0 +1,79 @@
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { addressOf, check, libc } from './libc.ts'
+import { setNonBlocking } from './pipe.ts'
+
+/**
+ * The unix socket over which an OCI runtime hands out the master of the pty that it made inside the container (runc's
+ * `--console-socket`). The runtime connects, sends the descriptor and goes on without waiting; so once the runtime has
+ * ended well, the descriptor is there to be taken.
+ */
+export class ConsoleSocket implements Disposable {
+  /** The path to give to the runtime. Short whatever `folder` is: a unix socket's path has at most 107 bytes. */
+  readonly path: string
+  readonly #folder: number
+  readonly #socket: number
+
+  constructor(folder: string) {
+    this.#folder = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
+    this.path = `/proc/${process.pid}/fd/${this.#folder}/console.sock`
+    this.#socket = check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), 'socket')
+    const address = unixAddress(this.path)
+    check(libc.bind(this.#socket, address, address.length), 'bind', this.path)
+    check(libc.listen(this.#socket, 1), 'listen', this.path)
+  }
+
+  /** The pty master, set not to block. Throws EAGAIN when the runtime has sent none. */
+  receiveMaster(): number {
+    const connection = check(libc.accept4(this.#socket, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK), 'accept4', this.path)
+    try {
+      const master = receiveDescriptor(connection)
+      setNonBlocking(master)
+      return master
+    } finally {
+      closeSync(connection)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    try {
+      unlinkSync(this.path)
+    } catch {}
+    closeSync(this.#socket)
+    closeSync(this.#folder)
+  }
+}
+
+const AF_UNIX = 1
+const SOCK_STREAM = 1
+const SOCK_NONBLOCK = 0o4000
+const SOCK_CLOEXEC = 0o2000000
+const MSG_CMSG_CLOEXEC = 0x40000000
+const SOL_SOCKET = 1
+const SCM_RIGHTS = 1
+
+/** `struct sockaddr_un`: the family in two bytes, then the path with its NUL. */
+function unixAddress(path: string): Buffer {
+  const address = Buffer.alloc(2 + Buffer.byteLength(path) + 1)
+  address.writeUInt16LE(AF_UNIX, 0)
+  address.write(path, 2)
+  return address
+}
+
+/** recvmsg(2) with room for one descriptor; the layouts are those of 64-bit Linux. */
+function receiveDescriptor(socket: number): number {
+  const data = Buffer.alloc(4096)
+  const iovec = Buffer.alloc(16)
+  iovec.writeBigUInt64LE(addressOf(data), 0)
+  iovec.writeBigUInt64LE(BigInt(data.length), 8)
+  const control = Buffer.alloc(24)
+  const message = Buffer.alloc(56)
+  message.writeBigUInt64LE(addressOf(iovec), 16)
+  message.writeBigUInt64LE(1n, 24)
+  message.writeBigUInt64LE(addressOf(control), 32)
+  message.writeBigUInt64LE(BigInt(control.length), 40)
+  check(libc.recvmsg(socket, message, MSG_CMSG_CLOEXEC), 'recvmsg')
+  if (control.readInt32LE(8) !== SOL_SOCKET || control.readInt32LE(12) !== SCM_RIGHTS) {
+    throw new Error('the OCI runtime sent no terminal over its console socket')
+  }
+  return control.readInt32LE(16)
+}

@@ -1,0 +1,22 @@
+import { constants } from 'node:fs'
+import { check, libc } from './libc.ts'
+
+const F_GETFL = 3
+const F_SETFL = 4
+/** Not among Node's constants; the same on x86-64 and arm64. */
+const O_CLOEXEC = 0o2000000
+
+/** A new pipe; both ends are closed on exec, the reading end does not block. */
+export function createPipe(): { readonly read: number; readonly write: number } {
+  const fds = Buffer.alloc(8)
+  check(libc.pipe2(fds, O_CLOEXEC), 'pipe2')
+  const read = fds.readInt32LE(0)
+  setNonBlocking(read)
+  return { read, write: fds.readInt32LE(4) }
+}
+
+/** Makes reads and writes of `fd` answer EAGAIN instead of waiting. */
+export function setNonBlocking(fd: number): void {
+  const flags = check(libc.fcntl(fd, F_GETFL, 0), 'fcntl')
+  check(libc.fcntl(fd, F_SETFL, flags | constants.O_NONBLOCK), 'fcntl')
+}

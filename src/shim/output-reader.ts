@@ -1,0 +1,65 @@
+import { readSync } from 'node:fs'
+import { Socket } from 'node:net'
+import { isatty, ReadStream } from 'node:tty'
+import { errnoOf } from '../lib/errors.ts'
+
+const chunkBytes = 64 * 1024
+
+/**
+ * Reads a pipe as it fills and hands every chunk on at once. The chunk is only valid during the call: one buffer serves all.
+ * It never waits for the end of the pipe: whoever knows that the writer has ended calls {@link finish}.
+ */
+export class OutputReader {
+  readonly #fd: number
+  readonly #socket: Socket
+  readonly #onChunk: (chunk: Uint8Array) => void
+  readonly #buffer = Buffer.allocUnsafe(chunkBytes)
+  #open = true
+
+  /** Takes over `fd`, the non-blocking reading end of a pipe, or a pty master. */
+  constructor(fd: number, onChunk: (chunk: Uint8Array) => void) {
+    this.#fd = fd
+    this.#onChunk = onChunk
+    // Node's `onread` reads into one buffer of ours instead of a new one each time; it is not in the types of Socket.
+    const onread = { buffer: this.#buffer, callback: this.#onRead }
+    this.#socket = isatty(fd)
+      ? new ReadStream(fd, { onread } as object)
+      : new Socket({ fd, readable: true, writable: false, onread } as object)
+    // At 'end' at the latest: right after it the socket closes the descriptor, whose number may then mean another file.
+    this.#socket.on('end', () => this.#close())
+    this.#socket.on('error', () => this.#close())
+    this.#socket.on('close', () => this.#close())
+    this.#socket.resume()
+  }
+
+  readonly #onRead = (bytes: number, buffer: Uint8Array): boolean => {
+    if (this.#open) this.#onChunk(buffer.subarray(0, bytes))
+    return true
+  }
+
+  /** Reads what is in the pipe at this moment, then closes it. Whatever the writer wrote before it ended is read. */
+  finish(): void {
+    while (this.#open) {
+      const bytes = this.#readNow()
+      if (bytes === 0) break
+      this.#onChunk(this.#buffer.subarray(0, bytes))
+    }
+    this.#close()
+  }
+
+  /** Bytes read without waiting; 0 at the end of the pipe or when it is empty. */
+  #readNow(): number {
+    try {
+      return readSync(this.#fd, this.#buffer, 0, chunkBytes, null)
+    } catch (error) {
+      if (errnoOf(error) === 'EAGAIN' || errnoOf(error) === 'EIO') return 0
+      throw error
+    }
+  }
+
+  #close(): void {
+    if (!this.#open) return
+    this.#open = false
+    this.#socket.destroy()
+  }
+}

@@ -1,0 +1,96 @@
+import type { ExitStatus } from '../linux/reaper.ts'
+
+/**
+ * What berthd and a shim say to each other, over a unix socket, as JSON lines (see `connection.ts`). berthd asks; the shim
+ * answers, and tells of exits as they happen. Raise {@link protocolVersion} when a message changes its meaning: a new berthd
+ * meets the shims of an old one.
+ */
+export const protocolVersion = 1
+
+/** Which OCI runtime binary, and how it is called. */
+export interface RuntimeCommand {
+  /** The name in messages: `runc`, `crun`, … */
+  readonly name: string
+  /** The binary, as an absolute path. */
+  readonly path: string
+  /** The runtime's own state folder (`--root`). */
+  readonly root: string
+  readonly args?: readonly string[]
+  readonly systemdCgroup?: boolean
+  readonly noPivot?: boolean
+}
+
+/** A container that the shim is to start, or to take over. */
+export interface ContainerLaunch {
+  readonly id: string
+  /** The folder with config.json and the pipes `stdout`, `stderr` and, with `stdin`, `stdin`. */
+  readonly bundle: string
+  readonly runtime: RuntimeCommand
+  /** Where the CRI log goes, as an absolute path; empty for none. */
+  readonly logPath: string
+  readonly stdin: boolean
+  readonly tty: boolean
+  /** The container's cgroup as a path below the hierarchy, for its OOM counter. */
+  readonly cgroup: string
+}
+
+export interface StartedContainer {
+  readonly pid: number
+  /** Nanoseconds since the epoch, as a decimal string, as all times in this protocol. */
+  readonly startedAt: string
+}
+
+/** How a container ended; also the content of its `exit.json`. */
+export interface ContainerExit extends ExitStatus {
+  readonly id: string
+  readonly finishedAt: string
+  /** The kernel's OOM killer killed something in the container's cgroup. */
+  readonly oomKilled: boolean
+}
+
+export interface ExecSyncParams {
+  readonly id: string
+  readonly runtime: RuntimeCommand
+  readonly bundle: string
+  /** The `process` object of the OCI runtime-spec. */
+  readonly process: unknown
+  /** 0 for none. */
+  readonly timeoutMs: number
+}
+
+export interface ExecSyncResult {
+  readonly exitCode: number
+  /** Base64; what is beyond 16 MiB of either is dropped. */
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export interface SupervisedContainer {
+  readonly id: string
+  readonly pid: number
+  readonly startedAt: string
+  /** Present once it has ended. */
+  readonly exit?: ContainerExit
+}
+
+/** The requests, with what they take and answer. */
+export interface ShimRequests {
+  hello: { params: { readonly version: number }; result: { readonly version: number; readonly pid: number } }
+  start: { params: ContainerLaunch; result: StartedContainer }
+  /** Reads the pipes of a container that a shim now gone had started, and ends it when `exited` is said. */
+  adopt: { params: ContainerLaunch & StartedContainer; result: null }
+  /** An adopted container has ended, says whoever could wait for it. */
+  exited: { params: ExitStatus & { readonly id: string }; result: null }
+  execSync: { params: ExecSyncParams; result: ExecSyncResult }
+  reopenLog: { params: { readonly id: string }; result: null }
+  /** Kills what is left, removes the runtime's state and the cgroup, and forgets the container. */
+  delete: { params: { readonly id: string; readonly runtime: RuntimeCommand }; result: null }
+  list: { params: null; result: { readonly containers: readonly SupervisedContainer[] } }
+  /** Ends the shim; refused while it has running containers. */
+  shutdown: { params: null; result: null }
+}
+
+/** What a shim tells unasked. */
+export interface ShimEvents {
+  exit: ContainerExit
+}

@@ -1,0 +1,107 @@
+import type { Duplex } from 'node:stream'
+import { alreadyExists, failedPrecondition, notFound, unimplemented } from '../lib/errors.ts'
+import { OciRuntime } from '../oci/runtime.ts'
+import { Connection } from './connection.ts'
+import { execSync } from './exec-sync.ts'
+import { protocolVersion, type ShimEvents, type ShimRequests } from './protocol.ts'
+import { SupervisedProcess, type SupervisorParts } from './supervised.ts'
+
+type Handlers = {
+  readonly [Method in keyof ShimRequests]: (
+    params: ShimRequests[Method]['params'],
+    signal: AbortSignal,
+  ) => ShimRequests[Method]['result'] | Promise<ShimRequests[Method]['result']>
+}
+
+/** The shim's side of the protocol: the containers it has, and what berthd may ask of it. */
+export class ShimServer {
+  readonly #parts: SupervisorParts
+  readonly #containers = new Map<string, SupervisedProcess>()
+  readonly #connections = new Set<Connection>()
+  readonly #onShutdown: () => void
+
+  constructor(parts: SupervisorParts, onShutdown: () => void) {
+    this.#parts = parts
+    this.#onShutdown = onShutdown
+  }
+
+  /** Serves one connection of berthd. There is one at a time, but for the moment when a new berthd follows a dead one. */
+  serve(stream: Duplex): void {
+    const connection: Connection = new Connection(stream, {
+      onRequest: async (method, params, signal) => {
+        if (!Object.hasOwn(this.#handlers, method)) throw unimplemented(`the shim request "${method}"`)
+        const handler = this.#handlers[method as keyof Handlers] as (params: unknown, signal: AbortSignal) => unknown
+        return handler(params, signal)
+      },
+      onEvent: () => {},
+      onClose: () => this.#connections.delete(connection),
+    })
+    this.#connections.add(connection)
+  }
+
+  readonly #handlers: Handlers = {
+    hello: () => ({ version: protocolVersion, pid: process.pid }),
+
+    // A start goes on when its caller has gone: the new berthd finds it in the list.
+    start: async (launch) => {
+      const process = this.#register(launch.id, new SupervisedProcess(launch, this.#parts))
+      try {
+        return await process.start(new AbortController().signal)
+      } catch (error) {
+        this.#containers.delete(launch.id)
+        throw error
+      }
+    },
+
+    adopt: (params) => {
+      this.#register(params.id, new SupervisedProcess(params, this.#parts)).adopt(params)
+      return null
+    },
+
+    exited: ({ id, ...status }) => {
+      this.#get(id).end(status)
+      return null
+    },
+
+    execSync: (params, signal) => execSync(params, this.#parts.reaper, signal),
+
+    reopenLog: ({ id }) => {
+      this.#get(id).reopenLog()
+      return null
+    },
+
+    delete: async ({ id, runtime }, signal) => {
+      await new OciRuntime({ ...runtime, reaper: this.#parts.reaper }).delete({ id, force: true, signal })
+      const process = this.#containers.get(id)
+      if (process?.running) await process.exited
+      this.#containers.delete(id)
+      return null
+    },
+
+    list: () => ({ containers: [...this.#containers.values()].flatMap((process) => process.describe() ?? []) }),
+
+    shutdown: () => {
+      const running = [...this.#containers.values()].filter((process) => process.running).length
+      if (running > 0) throw failedPrecondition(`this shim has ${running} running containers`)
+      this.#onShutdown()
+      return null
+    },
+  }
+
+  #register(id: string, process: SupervisedProcess): SupervisedProcess {
+    if (this.#containers.has(id)) throw alreadyExists(`container "${id}" is already in this shim`)
+    this.#containers.set(id, process)
+    void process.exited.then((exit) => this.#tell('exit', exit))
+    return process
+  }
+
+  #get(id: string): SupervisedProcess {
+    const process = this.#containers.get(id)
+    if (!process) throw notFound('container', id)
+    return process
+  }
+
+  #tell<Event extends keyof ShimEvents>(event: Event, params: ShimEvents[Event]): void {
+    for (const connection of this.#connections) connection.event(event, params)
+  }
+}

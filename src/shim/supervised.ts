@@ -1,0 +1,142 @@
+import { closeSync, openSync } from 'node:fs'
+import { join } from 'node:path'
+import { createClock } from '../lib/clock.ts'
+import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Cgroups } from '../linux/cgroup/cgroups.ts'
+import { ConsoleSocket } from '../linux/console-socket.ts'
+import { openFifoForContainer } from '../linux/fifo.ts'
+import type { ExitStatus, Reaper } from '../linux/reaper.ts'
+import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
+import { ContainerOutput } from './container-output.ts'
+import { writeExitRecord } from './exit-record.ts'
+import type { ContainerExit, ContainerLaunch, StartedContainer, SupervisedContainer } from './protocol.ts'
+
+export interface SupervisorParts {
+  readonly reaper: Reaper
+  readonly cgroups: Cgroups
+  readonly log: Logger
+}
+
+const clock = createClock()
+
+/** One container under this shim's care: from its start, through its output, to its exit and the removal of its traces. */
+export class SupervisedProcess {
+  readonly #launch: ContainerLaunch
+  readonly #parts: SupervisorParts
+  readonly #log: Logger
+  readonly #runtime: OciRuntime
+  readonly #exited = Promise.withResolvers<ContainerExit>()
+  #output: ContainerOutput | undefined
+  #started: StartedContainer | undefined
+  #exit: ContainerExit | undefined
+
+  constructor(launch: ContainerLaunch, parts: SupervisorParts) {
+    this.#launch = launch
+    this.#parts = parts
+    this.#log = parts.log.child({ container: launch.id })
+    this.#runtime = new OciRuntime({ ...launch.runtime, reaper: parts.reaper })
+  }
+
+  /** Resolves when the container has ended, its output is in the log and its exit is on record. */
+  get exited(): Promise<ContainerExit> {
+    return this.#exited.promise
+  }
+
+  get running(): boolean {
+    return this.#started !== undefined && this.#exit === undefined
+  }
+
+  /** Runs the container. On failure the runtime's traces of it are removed. */
+  async start(signal: AbortSignal): Promise<StartedContainer> {
+    const { id, bundle, logPath, tty } = this.#launch
+    this.#output = new ContainerOutput(logPath, this.#log)
+    const request = { id, bundle, pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log'), signal }
+    try {
+      const { pid } = tty ? await this.#runWithTerminal(request) : await this.#runWithPipes(request)
+      this.#started = { pid, startedAt: String(clock()) }
+      void this.#parts.reaper.wait(pid).then((status) => this.end(status))
+      return this.#started
+    } catch (error) {
+      this.#output.finish()
+      await this.#runtime.delete({ id, force: true }).catch((cause) => {
+        this.#log.error({ error: messageOf(cause) }, 'cannot delete a container that did not start')
+      })
+      throw error
+    }
+  }
+
+  /** Takes over a running container whose shim is gone. Somebody else waits for its process and calls {@link end}. */
+  adopt(started: StartedContainer): void {
+    const { bundle, logPath } = this.#launch
+    this.#started = started
+    this.#output = new ContainerOutput(logPath, this.#log)
+    this.#readPipes(bundle)
+  }
+
+  /** Drain, flush, read the OOM counter, record, tell: in this order, once. */
+  end(status: ExitStatus): void {
+    if (this.#exit) return
+    const { id, bundle, cgroup } = this.#launch
+    this.#output?.finish()
+    const oomKilled = this.#oomKills(cgroup) > 0
+    this.#exit = { id, ...status, finishedAt: String(clock()), oomKilled }
+    writeExitRecord(bundle, this.#exit)
+    this.#exited.resolve(this.#exit)
+  }
+
+  reopenLog(): void {
+    if (!this.running) throw failedPrecondition(`container "${this.#launch.id}" is not running: its log is closed`)
+    this.#output?.reopenLog()
+  }
+
+  describe(): SupervisedContainer | undefined {
+    if (!this.#started) return undefined
+    return { id: this.#launch.id, ...this.#started, ...(this.#exit && { exit: this.#exit }) }
+  }
+
+  #oomKills(cgroup: string): number {
+    try {
+      return this.#parts.cgroups.oomKills(cgroup)
+    } catch (error) {
+      this.#log.warn({ error: messageOf(error) }, 'cannot read the OOM counter of the cgroup')
+      return 0
+    }
+  }
+
+  async #runWithPipes(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
+    const { bundle, stdin } = this.#launch
+    const stdio = {
+      stdin: stdin ? openFifoForContainer(join(bundle, 'stdin')) : openSync('/dev/null', 'r'),
+      stdout: openFifoForContainer(join(bundle, 'stdout')),
+      stderr: openFifoForContainer(join(bundle, 'stderr')),
+    }
+    try {
+      const started = await this.#runtime.run({ ...request, stdio })
+      // After the runtime has ended well: what it may say on its stderr when it fails is not the container's output.
+      this.#readPipes(bundle)
+      return started
+    } finally {
+      closeAll(stdio)
+    }
+  }
+
+  async #runWithTerminal(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
+    using console = new ConsoleSocket(request.bundle)
+    const started = await this.#runtime.run({ ...request, consoleSocket: console.path })
+    this.#output?.read('stdout', console.receiveMaster())
+    return started
+  }
+
+  #readPipes(bundle: string): void {
+    this.#output?.readPipe('stdout', join(bundle, 'stdout'))
+    this.#output?.readPipe('stderr', join(bundle, 'stderr'))
+  }
+}
+
+type RunRequestWithoutStdio = Omit<Parameters<OciRuntime['run']>[0], 'stdio' | 'consoleSocket'>
+
+function closeAll(stdio: RuntimeStdio): void {
+  for (const fd of [stdio.stdin, stdio.stdout, stdio.stderr]) closeSync(fd)
+}
+
