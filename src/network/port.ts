@@ -12,8 +12,9 @@ export interface NetworkPort {
    * could not be undone stays in {@link attachments} for the reconciler.
    *
    * @param signal gives up: the plugin under way is killed, and the whole is undone.
-   * @throws invalid-argument for a request that is wrong in itself; failed-precondition while {@link ready} says no or the
-   *   namespace is not there; deadline-exceeded for a plugin that hangs; cancelled; unknown for a plugin that fails.
+   * @throws invalid-argument for a request that is wrong in itself; failed-precondition while there is no configuration, a
+   *   plugin is not installed or the namespace is not there; deadline-exceeded for a plugin that hangs; cancelled; unknown
+   *   for a plugin that fails.
    */
   attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>
 

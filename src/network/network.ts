@@ -1,0 +1,282 @@
+import { statfsSync } from 'node:fs'
+import { cancelled, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { KeyedQueue } from '../lib/keyed-queue.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import type { Database } from '../state/database.ts'
+import { RecordTable } from '../state/record-table.ts'
+import { type IpPreference, podAddresses } from './addresses.ts'
+import { type AttachmentRecord, attachmentRecords } from './attachment-record.ts'
+import { defaultConfDir } from './configuration-folder.ts'
+import { ConfiguredNetwork } from './configured-network.ts'
+import { netnsMissing, networkNotReady } from './errors.ts'
+import type { NetworkConfiguration } from './network-configuration.ts'
+import { addToNetwork, deleteFromNetwork, type PluginHost } from './plugin-chain.ts'
+import { defaultBinDirs } from './plugin-lookup.ts'
+import type { PluginResult } from './plugin-output.ts'
+import { baseEnvironment, type RuntimeArguments } from './plugin-request.ts'
+import { mappedPorts, podArguments, podInterfaceName } from './pod-arguments.ts'
+import type { Attachment, AttachmentEntry, AttachRequest, NetworkPort, NetworkReadiness } from './port.ts'
+
+export interface NetworkOptions {
+  /** Where the configuration is; default {@link defaultConfDir}. */
+  readonly confDir?: string
+  /** Where plugins are; default {@link defaultBinDirs}. */
+  readonly binDirs?: readonly string[]
+  readonly ipPreference?: IpPreference
+  readonly database: Database
+  readonly reaper: Reaper
+  readonly log: Logger
+  readonly timeouts?: {
+    /** For one call of one plugin; default 60 s. */
+    readonly pluginMs?: number
+    /** Between two looks at the configuration and the plugins' STATUS; default 5 s. */
+    readonly checkMs?: number
+  }
+}
+
+/** Brings up `lo`. Every version of the plugin knows 0.3.1. */
+const loopbackNetwork: NetworkConfiguration = {
+  name: 'cni-loopback',
+  cniVersion: '0.3.1',
+  plugins: [{ type: 'loopback' }],
+}
+
+/** NSFS_MAGIC of `<linux/magic.h>`: what a pinned namespace looks like to statfs(2). */
+const nsfsMagic = 0x6e736673
+
+/** The network of pods by CNI plugins. See {@link NetworkPort}. */
+export class Network implements NetworkPort {
+  readonly #host: PluginHost
+  readonly #configured: ConfiguredNetwork
+  readonly #ipPreference: IpPreference
+  readonly #log: Logger
+  readonly #table: RecordTable<AttachmentRecord>
+  readonly #records: Map<string, AttachmentRecord>
+  /** Sandboxes whose record cannot be read, with the reason. Their rows stay. */
+  readonly #unreadable: ReadonlyMap<string, string>
+  readonly #queue = new KeyedQueue()
+
+  constructor(options: NetworkOptions) {
+    const { confDir = defaultConfDir, binDirs = defaultBinDirs, timeouts = {} } = options
+    this.#host = {
+      reaper: options.reaper,
+      binDirs,
+      environment: baseEnvironment(process.env),
+      timeoutMs: timeouts.pluginMs ?? 60_000,
+    }
+    this.#log = options.log
+    this.#ipPreference = options.ipPreference ?? 'ipv4'
+    this.#configured = new ConfiguredNetwork({
+      folder: confDir,
+      alwaysNeeded: ['loopback'],
+      host: this.#host,
+      log: options.log,
+      checkMs: timeouts.checkMs ?? 5_000,
+    })
+    this.#table = new RecordTable(options.database, attachmentRecords)
+    const { records, unreadable } = this.#table.load()
+    this.#records = records
+    this.#unreadable = new Map(unreadable.map(({ id, error }) => [id, messageOf(error)]))
+  }
+
+  /** Reads the configuration and keeps an eye on it. */
+  start(): void {
+    for (const [sandboxId, error] of this.#unreadable) {
+      this.#log.error({ sandboxId, error }, 'an attachment record cannot be read; it is kept')
+    }
+    this.#configured.start()
+  }
+
+  /** Stops looking. Work under way goes on to its end. */
+  close(): void {
+    this.#configured.close()
+  }
+
+  ready(): NetworkReadiness {
+    return this.#configured.readiness
+  }
+
+  attachments(): readonly AttachmentEntry[] {
+    return [...[...this.#records.values()].map(entryOf), ...[...this.#unreadable].map(unreadableEntry)]
+  }
+
+  attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    return this.#queue.run(request.sandboxId, () => this.#attach(request, signal))
+  }
+
+  detach(sandboxId: string): Promise<void> {
+    return this.#queue.run(sandboxId, () => this.#detach(sandboxId))
+  }
+
+  async #attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+    if (signal?.aborted) throw cancelled('attaching to the network was given up before it began', signal.reason)
+    const { sandboxId, netnsPath } = request
+    const runtime = podArguments(request)
+    const hostPorts = mappedPorts(request)
+    if (this.#unreadable.has(sandboxId)) {
+      throw failedPrecondition(`sandbox "${sandboxId}" has an attachment record that cannot be read`)
+    }
+    const known = this.#records.get(sandboxId)
+    if (
+      known?.stage === 'attached' &&
+      known.attachment &&
+      known.runtime.netnsPath === netnsPath &&
+      isNetns(netnsPath)
+    ) {
+      return known.attachment
+    }
+    if (known) await this.#delete(known)
+
+    const configuration = this.#configured.forAttach()
+    if (typeof configuration === 'string') throw networkNotReady(configuration)
+    if (!isNetns(netnsPath)) throw netnsMissing(netnsPath, configuration.name)
+    this.#warnOfUnusedPorts(sandboxId, configuration, hostPorts.length)
+
+    const adding: AttachmentRecord = { stage: 'adding', configuration, runtime, hostPorts }
+    this.#put(adding)
+    let lastResult: PluginResult | undefined
+    try {
+      const result = await this.#add(configuration, runtime, signal, (each) => {
+        lastResult = each
+      })
+      const attachment = this.#attachmentOf(adding, result)
+      this.#put({ ...adding, stage: 'attached', attachment, lastResult: result })
+      return attachment
+    } catch (error) {
+      await this.#undo({ ...adding, ...(lastResult ? { lastResult } : {}) })
+      throw error
+    }
+  }
+
+  /** The pod's network and its loopback at the same time; when one fails, the other is stopped, and both have ended. */
+  async #add(
+    configuration: NetworkConfiguration,
+    runtime: RuntimeArguments,
+    signal: AbortSignal | undefined,
+    onResult: (result: PluginResult) => void,
+  ): Promise<PluginResult> {
+    const stop = new AbortController()
+    const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
+    const stopOther = (error: unknown) => {
+      stop.abort(error)
+      throw error
+    }
+    const loopback = { ...runtime, interfaceName: 'lo', capabilityArgs: {} }
+    const [main, lo] = await Promise.allSettled([
+      addToNetwork(this.#host, configuration, runtime, either, onResult).catch(stopOther),
+      addToNetwork(this.#host, loopbackNetwork, loopback, either).catch(stopOther),
+    ])
+    if (main.status === 'fulfilled' && lo.status === 'fulfilled') return main.value
+    // The one that failed first is the reason; the other was only stopped.
+    throw signal?.aborted && main.status === 'rejected' ? main.reason : stop.signal.reason
+  }
+
+  #attachmentOf(record: AttachmentRecord, result: PluginResult): Attachment {
+    const { configuration, runtime, hostPorts } = record
+    const ips = podAddresses(result, runtime.interfaceName, this.#ipPreference)
+    if (ips.length === 0) {
+      throw failedPrecondition(
+        `the plugins of network "${configuration.name}" gave the pod no address on ${runtime.interfaceName}; ` +
+          'check the "ipam" part of the CNI configuration',
+      )
+    }
+    const { nameservers, search, options } = result.dns ?? {}
+    return {
+      ips,
+      interfaceName: podInterfaceName,
+      network: configuration.name,
+      result,
+      dns: { servers: nameservers ?? [], searches: search ?? [], options: options ?? [] },
+      hostPorts,
+    }
+  }
+
+  async #undo(record: AttachmentRecord): Promise<void> {
+    try {
+      await this.#delete(record)
+    } catch (error) {
+      const sandboxId = record.runtime.containerId
+      this.#log.error(
+        { sandboxId, error: messageOf(error) },
+        'a failed attachment could not be undone; it stays on record',
+      )
+    }
+  }
+
+  async #detach(sandboxId: string): Promise<void> {
+    const record = this.#records.get(sandboxId)
+    if (record) await this.#delete(record)
+    else if (this.#unreadable.has(sandboxId)) await this.#deleteUnreadable(sandboxId)
+  }
+
+  /**
+   * Runs DEL and forgets the record. Loopback has no DEL: it holds nothing outside the namespace.
+   * A namespace that is gone (a reboot, somebody else) leaves addresses, port mappings and the like to be released.
+   */
+  async #delete(record: AttachmentRecord): Promise<void> {
+    const { runtime, configuration, lastResult } = record
+    this.#tryPut({ ...record, stage: 'detaching' })
+    try {
+      const netnsPath = isNetns(runtime.netnsPath) ? runtime.netnsPath : ''
+      await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, lastResult)
+    } catch (error) {
+      this.#tryPut({ ...record, stage: 'detaching', error: messageOf(error) })
+      throw error
+    }
+    this.#table.delete(runtime.containerId)
+    this.#records.delete(runtime.containerId)
+  }
+
+  /** The best that can be done: DEL by the sandbox's id with today's configuration. The row stays for a person to read. */
+  async #deleteUnreadable(sandboxId: string): Promise<void> {
+    const configuration = this.#configured.forAttach()
+    if (typeof configuration === 'string') throw networkNotReady(configuration)
+    const args = [['IgnoreUnknown', '1']] as const
+    const runtime = { containerId: sandboxId, netnsPath: '', interfaceName: podInterfaceName, args, capabilityArgs: {} }
+    await deleteFromNetwork(this.#host, configuration, runtime, undefined)
+  }
+
+  #put(record: AttachmentRecord): void {
+    this.#table.put(record.runtime.containerId, record)
+    this.#records.set(record.runtime.containerId, record)
+  }
+
+  /** Undoing goes on when the disk is full. */
+  #tryPut(record: AttachmentRecord): void {
+    this.#records.set(record.runtime.containerId, record)
+    try {
+      this.#table.put(record.runtime.containerId, record)
+    } catch (error) {
+      this.#log.warn({ sandboxId: record.runtime.containerId, error: messageOf(error) }, 'cannot record a detachment')
+    }
+  }
+
+  #warnOfUnusedPorts(sandboxId: string, { name, plugins }: NetworkConfiguration, count: number): void {
+    if (count === 0 || plugins.some(({ capabilities }) => capabilities?.portMappings)) return
+    this.#log.warn({ sandboxId, network: name }, 'no plugin of the network maps host ports (portmap); the pod has none')
+  }
+}
+
+function isNetns(path: string): boolean {
+  try {
+    return statfsSync(path).type === nsfsMagic
+  } catch {
+    return false
+  }
+}
+
+function entryOf({ runtime, configuration, stage, attachment, error }: AttachmentRecord): AttachmentEntry {
+  return {
+    sandboxId: runtime.containerId,
+    netnsPath: runtime.netnsPath,
+    network: configuration.name,
+    stage,
+    ...(attachment ? { attachment } : {}),
+    ...(error === undefined ? {} : { error }),
+  }
+}
+
+function unreadableEntry([sandboxId, error]: [string, string]): AttachmentEntry {
+  return { sandboxId, netnsPath: '', network: '', stage: 'unreadable', error }
+}
