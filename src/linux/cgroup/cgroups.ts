@@ -1,0 +1,62 @@
+import { type CgroupLayout, readCgroupLayout } from './layout.ts'
+import { CgroupsV1 } from './v1.ts'
+import { CgroupsV2 } from './v2.ts'
+
+/**
+ * The control groups of containers and pods, whichever version the machine has. A path is that of the cgroup inside its
+ * hierarchy, as `/kubepods/besteffort/pod…/<id>` (`names.ts` makes it of what the kubelet says).
+ *
+ * Nothing outside the given path is ever touched: `/` and paths with `..` are refused with invalid-argument.
+ */
+export interface Cgroups {
+  readonly version: 1 | 2
+
+  /** Whether there is such a cgroup (in any hierarchy). */
+  exists(path: string): boolean
+
+  /** The processes in the cgroup and below it, in no order; empty when there is no such cgroup. */
+  pids(path: string): number[]
+
+  /**
+   * Kills every process in the cgroup and below, those that are being forked too, and returns when all are gone.
+   * Throws deadline-exceeded, with the pids, when some are still there after `timeoutMs` (default 10 s): they hang in the kernel.
+   */
+  kill(path: string, timeoutMs?: number): Promise<void>
+
+  /**
+   * Removes the cgroup and those below, in every hierarchy; no error when there is none. A cgroup stays busy for a moment
+   * after its last process: tried for `timeoutMs` (default 2 s), then failed-precondition with the pids that hold it.
+   */
+  remove(path: string, timeoutMs?: number): Promise<void>
+
+  /** How many processes the kernel has killed there for want of memory; 0 when that is not known. */
+  oomKills(path: string): number
+
+  /** What the cgroup uses and has used; a part is absent when the machine does not count it. */
+  usage(path: string): CgroupUsage
+}
+
+export interface CgroupUsage {
+  readonly cpu?: {
+    /** CPU time used since the cgroup was made, in nanoseconds. */
+    readonly usageNs: bigint
+  }
+  /** In bytes, and counts of page faults. */
+  readonly memory?: {
+    readonly usage: number
+    /** Usage without the inactive file pages: what cannot be reclaimed at once, as the kubelet counts for eviction. */
+    readonly workingSet: number
+    /** Anonymous memory. */
+    readonly rss: number
+    readonly pageFaults: number
+    readonly majorPageFaults: number
+    /** Absent when there is no limit. */
+    readonly limit?: number
+  }
+  readonly pids?: { readonly current: number }
+}
+
+/** The cgroups of this machine. */
+export function detectCgroups(layout: CgroupLayout = readCgroupLayout()): Cgroups {
+  return layout.version === 2 ? new CgroupsV2(layout.root) : new CgroupsV1(layout)
+}
