@@ -1,0 +1,37 @@
+import { accountsOf } from './read-accounts.ts'
+import { findHostDevices, findRequestedDevices } from './find-devices.ts'
+import { findHostPaths } from './find-host-path.ts'
+import { loadSeccompProfile } from './load-seccomp.ts'
+import type { Spec } from './runtime-spec.ts'
+import { buildSpec } from './spec/build.ts'
+import type { SpecInput } from './spec/input.ts'
+import type { HostPath } from './spec/mounts.ts'
+import { seccompChoice } from './spec/security.ts'
+import { type ResolvedUser, resolveUser } from './spec/user.ts'
+
+/** What `buildSpec` needs, without what {@link containerSpec} looks up. */
+export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'hostDevices' | 'localhostSeccomp'>
+
+/**
+ * The config.json of a container, with what it depends on looked up on the host and in the container's root file system,
+ * which must be mounted. Missing host paths of mounts are made, and nothing else; a request that is refused for any reason of
+ * its own has changed nothing.
+ */
+export function containerSpec(request: SpecRequest): { readonly spec: Spec; readonly user: ResolvedUser } {
+  const { container, image, rootfsPath } = request
+  const security = container.linux?.securityContext
+  const seccomp = seccompChoice(security)
+  const user = resolveUser(security, image.user, image.name, accountsOf(rootfsPath))
+  const input = {
+    ...request,
+    user,
+    devices: container.devices.map(findRequestedDevices),
+    hostDevices: security?.privileged ? findHostDevices() : [],
+    ...(seccomp?.kind === 'localhost' && { localhostSeccomp: loadSeccompProfile(seccomp.reference) }),
+  }
+  // Once without looking at the host paths, so that a bad request is refused before any of them is made.
+  buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
+  return { spec: buildSpec({ ...input, hostPaths: findHostPaths(container.mounts) }), user }
+}
+
+const anyHostPath: HostPath = { source: '/', mountPoint: '/', propagation: 'shared' }
