@@ -1,0 +1,50 @@
+import { accessSync, constants } from 'node:fs'
+import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import type { RuntimeCommand } from '../shim/protocol.ts'
+
+/** A runtime handler as the operator configured it: the name that a RuntimeClass gives, and the OCI runtime behind it. */
+export interface RuntimeHandler {
+  readonly name: string
+  readonly command: RuntimeCommand
+}
+
+export class RuntimeHandlers {
+  readonly #handlers: ReadonlyMap<string, RuntimeHandler>
+  readonly #defaultName: string
+
+  constructor(handlers: readonly RuntimeHandler[], defaultName: string) {
+    this.#handlers = new Map(handlers.map((handler) => [handler.name, handler]))
+    this.#defaultName = defaultName
+  }
+
+  /** The names, the default first. */
+  get names(): readonly string[] {
+    return [this.#defaultName, ...[...this.#handlers.keys()].filter((name) => name !== this.#defaultName)]
+  }
+
+  /** The handler of that name; `''` is the default. */
+  get(name: string): RuntimeHandler {
+    const handler = this.#handlers.get(name === '' ? this.#defaultName : name)
+    if (!handler) {
+      const known = this.names.join(', ')
+      throw invalidArgument(`no runtime handler "${name}" is configured; there are: ${known}`)
+    }
+    return handler
+  }
+
+  /** The same, if its binary can be run; to be asked before a pod is begun that could never start a container. */
+  usable(name: string): RuntimeHandler {
+    const handler = this.get(name)
+    const { path } = handler.command
+    try {
+      accessSync(path, constants.X_OK)
+    } catch (cause) {
+      throw failedPrecondition(
+        `the OCI runtime of handler "${handler.name}" cannot be run: there is no executable file ${path}; ` +
+          `install it (on Debian: apt install ${handler.command.name}) or correct its path in the configuration`,
+        cause,
+      )
+    }
+    return handler
+  }
+}

@@ -1,0 +1,84 @@
+import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '../lib/errors.ts'
+import { spawnInNewPidNamespace } from '../linux/pid-namespace.ts'
+import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import type { SandboxLayout } from './layout.ts'
+
+/**
+ * The init of a shared PID namespace: the one case in which a pod has a process of its own. It sleeps, and the kernel reaps
+ * what is orphaned to it, because SIGCHLD is ignored (wait(2), and an ignored signal stays ignored across exec).
+ *
+ * It is a program of the host with the host's root and all capabilities: a container's process may not look into it
+ * (/proc/1/root) unless it has those capabilities too, which only a privileged container has.
+ */
+export function startInfraProcess(reaper: Reaper, layout: SandboxLayout): void {
+  const nothing = openSync('/dev/null', 'r+')
+  try {
+    const pid = spawnInNewPidNamespace(
+      {
+        file: '/bin/sh',
+        args: ['-c', "trap '' CHLD; exec sleep infinity"],
+        env: { PATH: '/usr/bin:/bin' },
+        cwd: '/',
+        stdin: nothing,
+        stdout: nothing,
+        stderr: nothing,
+        newSession: true,
+      },
+      layout.pidns,
+    )
+    void reaper.wait(pid)
+    writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) }))
+  } finally {
+    closeSync(nothing)
+  }
+}
+
+/** Kills the init, and with it whatever is left in the pod's PID namespace. No error when there is none. */
+export function stopInfraProcess(layout: SandboxLayout): void {
+  const infra = readInfra(layout)
+  if (!infra) return
+  try {
+    const pidfd = openPidfd(infra.pid)
+    try {
+      // The pid may have come to mean another process since: the pidfd and the start time say whether it is still ours.
+      if (startTime(infra.pid) === infra.startTime) signalPidfd(pidfd, 'SIGKILL')
+    } finally {
+      closeSync(pidfd)
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ESRCH' && errnoOf(error) !== 'ENOENT') throw error
+  }
+}
+
+/** Whether the pod's init is there, for a pod that has one; its other processes cannot live without it. */
+export function infraProcessAlive(layout: SandboxLayout): boolean {
+  const infra = readInfra(layout)
+  if (!infra) return false
+  try {
+    return startTime(infra.pid) === infra.startTime
+  } catch {
+    return false
+  }
+}
+
+function readInfra(layout: SandboxLayout): { readonly pid: number; readonly startTime: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(infraFile(layout), 'utf8')) as { pid: number; startTime: string }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
+
+function infraFile(layout: SandboxLayout): string {
+  return join(layout.folder, 'infra.json')
+}
+
+/** When the process started, in clock ticks since boot: field 22 of /proc/PID/stat (proc_pid_stat(5)). */
+function startTime(pid: number): string {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+}

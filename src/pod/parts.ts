@@ -1,0 +1,41 @@
+import type { Images } from '../image/images.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Logger } from '../lib/log.ts'
+import type { Cgroups } from '../linux/cgroup/cgroups.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import type { NetworkPort } from '../network/port.ts'
+import type { HostFacts } from '../oci/host-facts.ts'
+import type { ShimPool } from '../shim/pool.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { Operations } from '../state/operations.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import type { Store } from '../state/store.ts'
+import type { ContainerExits } from './exits.ts'
+import type { RuntimeHandlers } from './handlers.ts'
+import type { Layout } from './layout.ts'
+import type { PipeHolder } from './pipe-holder.ts'
+
+/** What the operations on pods work with. Each operation is a function of these and its request, in a file of its own. */
+export interface PodParts {
+  readonly layout: Layout
+  readonly settings: PodSettings
+  readonly handlers: RuntimeHandlers
+  readonly sandboxes: Store<SandboxRecord>
+  readonly containers: Store<ContainerRecord>
+  readonly operations: Operations
+  readonly exits: ContainerExits
+  readonly pipes: PipeHolder
+  readonly network: NetworkPort
+  readonly images: Pick<Images, 'use'>
+  readonly shims: ShimPool
+  readonly cgroups: Cgroups
+  readonly reaper: Reaper
+  readonly host: HostFacts
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+export interface PodSettings {
+  /** The cgroup of pods whose configuration names none, as a path below the hierarchy. */
+  readonly cgroupParent: string
+}

@@ -1,0 +1,165 @@
+import { mkdirSync } from 'node:fs'
+import { hostname as hostsName } from 'node:os'
+import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
+import { alreadyExists, BerthError, operationFailed } from '../lib/errors.ts'
+import { newId } from '../lib/ids.ts'
+import { UndoStack } from '../lib/undo.ts'
+import { podBandwidth } from '../network/bandwidth.ts'
+import { podNamespaces } from '../oci/spec/namespaces.ts'
+import { podSysctls } from '../oci/spec/sysctls.ts'
+import type { SetStage } from '../state/operations.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { nextSandboxState } from '../state/sandbox-state.ts'
+import { fingerprint } from './fingerprint.ts'
+import { startInfraProcess, stopInfraProcess } from './infra-process.ts'
+import type { PodParts } from './parts.ts'
+import {
+  cgroupParent,
+  hostPorts,
+  onHostNetwork,
+  podDns,
+  sandboxKey,
+  sandboxMetadata,
+  sharesPidNamespace,
+} from './sandbox-config.ts'
+import { removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
+import { makeSandboxNamespaces } from './sandbox-namespaces.ts'
+
+/**
+ * Makes a pod's sandbox: its namespaces, files and network. It is ready, with its addresses known, when this resolves, with
+ * its id. The same request again joins the one under way or gets the sandbox that the first one made.
+ */
+export function runSandbox(
+  parts: PodParts,
+  config: PodSandboxConfig | undefined,
+  runtimeHandler: string,
+): Promise<string> {
+  const metadata = sandboxMetadata(config)
+  const request = {
+    name: 'RunPodSandbox',
+    key: sandboxKey(metadata),
+    fingerprint: fingerprint(PodSandboxConfigSchema, config as PodSandboxConfig, runtimeHandler),
+  }
+  return parts.operations.run(
+    request,
+    async (setStage) => {
+      const known = findSandbox(parts, request.key)
+      if (known) return repeated(known, request)
+      return make(parts, config as PodSandboxConfig, runtimeHandler, request.fingerprint, setStage)
+    },
+    (underWay) =>
+      alreadyExists(
+        `another RunPodSandbox for pod ${request.key} with a different configuration is under way (${underWay.stage}); wait for it`,
+      ),
+  )
+}
+
+function findSandbox(parts: PodParts, key: string): SandboxRecord | undefined {
+  return parts.sandboxes.all().find((record) => sandboxKey(sandboxMetadata(record.config)) === key)
+}
+
+/** The sandbox of an earlier request under the same name: the answer to the same request, a conflict for another. */
+function repeated(known: SandboxRecord, request: { key: string; fingerprint: string }): string {
+  const same = known.fingerprint === request.fingerprint
+  if (same && known.state.phase === 'ready') return known.id
+  throw alreadyExists(
+    `the name ${request.key} is taken by sandbox ${known.id}, which is ${known.state.phase}` +
+      `${same ? '' : ' and has a different configuration'}; remove that sandbox, or ask for another attempt`,
+  )
+}
+
+async function make(
+  parts: PodParts,
+  config: PodSandboxConfig,
+  runtimeHandler: string,
+  digest: string,
+  setStage: SetStage,
+): Promise<string> {
+  // Whatever can be refused is refused before anything is changed.
+  const hostname = config.hostname || hostsName()
+  const ports = hostPorts(config)
+  const dns = podDns(config)
+  if (dns) resolvConf(dns)
+  podSysctls(config)
+  cgroupParent(config, parts.settings.cgroupParent)
+  parts.handlers.usable(runtimeHandler)
+  const attachesNetwork = !onHostNetwork(config)
+  if (attachesNetwork) requireNetwork(parts)
+
+  const id = newId()
+  const layout = parts.layout.sandbox(id)
+  await using undo = new UndoStack(parts.log.child({ sandbox: id }))
+
+  setStage('writing its record')
+  const shim = parts.shims.assign(id)
+  undo.add('free its place in the shim', () => parts.shims.release(id, shim))
+  parts.sandboxes.put({
+    id,
+    config,
+    fingerprint: digest,
+    runtimeHandler,
+    createdAt: parts.clock(),
+    shim,
+    ips: [],
+    state: { phase: 'creating' },
+  })
+  undo.add('delete its record', () => parts.sandboxes.delete(id))
+
+  setStage('making its namespaces and files')
+  mkdirSync(layout.folder, { recursive: true, mode: 0o711 })
+  undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
+  makeSandboxNamespaces(layout, config, hostname)
+  const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
+  writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
+  if (sharesPidNamespace(config)) {
+    undo.add('end the init of its PID namespace', () => stopInfraProcess(layout))
+    startInfraProcess(parts.reaper, layout)
+  }
+
+  let ips: readonly string[] = []
+  // The shim starts meanwhile when it is not there yet.
+  const shimReady = parts.shims.get(shim)
+  shimReady.catch(() => {})
+  if (attachesNetwork) {
+    setStage('attaching it to the network')
+    undo.add('take it off the network', () => parts.network.detach(id))
+    ips = await attach(parts, id, config, ports)
+    writeHosts(layout, hostname, ips)
+  }
+
+  setStage('waiting for its shim')
+  await shimReady
+  parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))
+  undo.commit()
+  return id
+}
+
+function requireNetwork(parts: PodParts): void {
+  const { ready, reason, message } = parts.network.ready()
+  if (!ready) throw new BerthError('failed-precondition', `the network is not ready: ${reason}: ${message}`)
+}
+
+async function attach(
+  parts: PodParts,
+  sandboxId: string,
+  config: PodSandboxConfig,
+  ports: ReturnType<typeof hostPorts>,
+): Promise<readonly string[]> {
+  const { name, namespace, uid } = sandboxMetadata(config)
+  const dns = podDns(config)
+  const bandwidth = podBandwidth(config.annotations)
+  const attachment = await parts.network.attach({
+    sandboxId,
+    netnsPath: parts.layout.sandbox(sandboxId).netns,
+    podNamespace: namespace,
+    podName: name,
+    podUid: uid,
+    hostPorts: ports,
+    ...(bandwidth && { bandwidth }),
+    ...(dns && { dns }),
+    cgroupParent: cgroupParent(config, parts.settings.cgroupParent),
+    annotations: config.annotations,
+  })
+  if (attachment.ips.length === 0) throw operationFailed('the network gave the pod no address')
+  return attachment.ips
+}

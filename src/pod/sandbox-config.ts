@@ -1,0 +1,65 @@
+import { NamespaceMode, type PodSandboxConfig, type PodSandboxMetadata, Protocol } from '../gen/cri_pb.ts'
+import { invalidArgument } from '../lib/errors.ts'
+import type { HostPort, PodDns } from '../network/port.ts'
+
+/** The sandbox's metadata; a sandbox without a full one is refused, since the kubelet rejects its status. */
+export function sandboxMetadata(config: PodSandboxConfig | undefined): PodSandboxMetadata {
+  const metadata = config?.metadata
+  if (!metadata) throw invalidArgument('the sandbox configuration has no metadata: name, namespace and uid are needed')
+  for (const field of ['name', 'namespace', 'uid'] as const) {
+    if (metadata[field] === '') throw invalidArgument(`the sandbox configuration has no metadata.${field}`)
+    if (/[\0-\x1f\x7f/]/.test(metadata[field])) {
+      throw invalidArgument(`metadata.${field} of the sandbox has characters that no name has: ${JSON.stringify(metadata[field])}`)
+    }
+  }
+  return metadata
+}
+
+/** Under which key a repeated RunPodSandbox meets the first. */
+export function sandboxKey(metadata: PodSandboxMetadata): string {
+  return `${metadata.namespace}/${metadata.name}/${metadata.uid}/${metadata.attempt}`
+}
+
+/** Whether the pod uses the host's network. */
+export function onHostNetwork(config: PodSandboxConfig): boolean {
+  return config.linux?.securityContext?.namespaceOptions?.network === NamespaceMode.NODE
+}
+
+/** Whether the containers of the pod may share one PID namespace (the mode POD, CRI's default). */
+export function sharesPidNamespace(config: PodSandboxConfig): boolean {
+  return (config.linux?.securityContext?.namespaceOptions?.pid ?? NamespaceMode.POD) === NamespaceMode.POD
+}
+
+/** The ports to open on the host; mappings without a host port ask for nothing. */
+export function hostPorts(config: PodSandboxConfig): HostPort[] {
+  const protocols = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' } as const
+  return config.portMappings
+    .filter((mapping) => mapping.hostPort !== 0)
+    .map((mapping) => {
+      const protocol = protocols[mapping.protocol]
+      if (protocol === undefined) throw invalidArgument(`port_mappings: ${mapping.protocol} is not a protocol`)
+      for (const port of [mapping.hostPort, mapping.containerPort]) {
+        if (port < 1 || port > 65535) throw invalidArgument(`port_mappings: ${port} is not a port`)
+      }
+      return { protocol, containerPort: mapping.containerPort, hostPort: mapping.hostPort, hostIp: mapping.hostIp }
+    })
+}
+
+/** The pod's DNS settings, when it has any of its own. */
+export function podDns(config: PodSandboxConfig): PodDns | undefined {
+  const dns = config.dnsConfig
+  return dns && { servers: dns.servers, searches: dns.searches, options: dns.options }
+}
+
+/**
+ * The cgroup that the pod's containers are made in.
+ *
+ * @param standard for pods that name none
+ */
+export function cgroupParent(config: PodSandboxConfig, standard: string): string {
+  const parent = config.linux?.cgroupParent || standard
+  if (parent.split('/').includes('..') || /[\0-\x1f]/.test(parent)) {
+    throw invalidArgument(`linux.cgroup_parent ${JSON.stringify(parent)} is not the path of a cgroup`)
+  }
+  return parent
+}

@@ -1,0 +1,75 @@
+/**
+ * The operations under way. A call of the API is not an operation: a client that gave up and comes back with the same
+ * request joins the operation that its first call began, and gets its result. Each has a stage and an age that a user can
+ * see.
+ */
+export interface Operation {
+  /** What is being done: `RunPodSandbox`. */
+  readonly name: string
+  /** On what: the key under which a repeated request joins. */
+  readonly key: string
+  /** What it is doing now, for people: `attaching the network`. */
+  readonly stage: string
+  /** Milliseconds since the epoch. */
+  readonly startedAt: number
+  readonly stageSince: number
+}
+
+/** Tells what the operation does now. */
+export type SetStage = (stage: string) => void
+
+interface Entry {
+  operation: Operation
+  readonly fingerprint: string
+  readonly result: Promise<unknown>
+}
+
+export class Operations {
+  readonly #entries = new Map<string, Entry>()
+  readonly #now: () => number
+
+  constructor(now: () => number = Date.now) {
+    this.#now = now
+  }
+
+  /**
+   * Begins `work`, or joins the operation of the same name and key that is under way. One with another fingerprint is not
+   * joined: `conflict` makes the error that the caller gets.
+   */
+  run<T>(
+    request: { readonly name: string; readonly key: string; readonly fingerprint: string },
+    work: (setStage: SetStage) => Promise<T>,
+    conflict: (underWay: Operation) => Error,
+  ): Promise<T> {
+    const id = `${request.name} ${request.key}`
+    const known = this.#entries.get(id)
+    if (known) {
+      if (known.fingerprint !== request.fingerprint) return Promise.reject(conflict(known.operation))
+      return known.result as Promise<T>
+    }
+    const now = this.#now()
+    const setStage = (stage: string) => {
+      entry.operation = { ...entry.operation, stage, stageSince: this.#now() }
+    }
+    const result = Promise.resolve().then(() => work(setStage))
+    const entry: Entry = {
+      operation: { name: request.name, key: request.key, stage: 'beginning', startedAt: now, stageSince: now },
+      fingerprint: request.fingerprint,
+      result,
+    }
+    this.#entries.set(id, entry)
+    const end = () => this.#entries.delete(id)
+    result.then(end, end)
+    return result
+  }
+
+  /** What is under way, oldest first. */
+  list(): readonly Operation[] {
+    return [...this.#entries.values()].map((entry) => entry.operation)
+  }
+
+  /** Resolves when everything under way now has ended, well or not. */
+  async idle(): Promise<void> {
+    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.result))
+  }
+}
