@@ -66,6 +66,7 @@ export function parsePluginResult(stdout: Buffer, version: CniVersion): PluginRe
 
 /** Checks a result that was parsed or recorded. Throws an Error that names the field. */
 export function decodePluginResult(data: unknown): PluginResult {
+  if (Array.isArray(data)) throw new Error('it is not a JSON object')
   const read = v.safeParse(resultSchema, data, { abortEarly: true })
   if (read.success) return read.output
   const issue = read.issues[0]
