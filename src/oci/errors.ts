@@ -1,4 +1,4 @@
-import { BerthError, failedPrecondition, invalidArgument, notFound, operationFailed } from '../lib/errors.ts'
+import { type BerthError, failedPrecondition, invalidArgument, notFound, operationFailed } from '../lib/errors.ts'
 
 /**
  * The failures of the OCI runtime, from the sentence it left in its log. The runtimes give no codes, only text, and the
