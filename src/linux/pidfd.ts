@@ -1,4 +1,5 @@
 import { constants } from 'node:os'
+import { invalidArgument } from '../lib/errors.ts'
 import { check, libc } from './libc.ts'
 
 /** The numbers of these calls are the same on x86-64 and arm64. */
@@ -11,9 +12,24 @@ export function openPidfd(pid: number): number {
   return check(libc.syscall(SYS_pidfd_open, pid, 0, 0, 0, 0), 'pidfd_open', String(pid))
 }
 
-/** Sends a signal through a pidfd; throws ESRCH when the process has ended. */
-export function signalPidfd(pidfd: number, signal: NodeJS.Signals): void {
-  check(libc.syscall(SYS_pidfd_send_signal, pidfd, constants.signals[signal], 0, 0, 0), 'pidfd_send_signal')
+/** Sends a signal, by name or number, through a pidfd; throws ESRCH when the process has ended. */
+export function signalPidfd(pidfd: number, signal: string | number): void {
+  check(libc.syscall(SYS_pidfd_send_signal, pidfd, signalNumber(signal), 0, 0, 0), 'pidfd_send_signal')
+}
+
+/** The number of a signal as images and clients write it: `SIGTERM`, `TERM`, `15`, `SIGRTMIN+3`. Throws for others. */
+export function signalNumber(signal: string | number): number {
+  if (typeof signal === 'number') return signal
+  if (/^\d+$/.test(signal)) return Number(signal)
+  const name = signal.toUpperCase().replace(/^(SIG)?/, 'SIG')
+  const realTime = /^SIGRT(MIN|MAX)(?:([+-])(\d+))?$/.exec(name)
+  if (realTime) {
+    const base = realTime[1] === 'MIN' ? 34 : 64
+    return base + Number(`${realTime[2] ?? '+'}${realTime[3] ?? 0}`)
+  }
+  const number = (constants.signals as Partial<Record<string, number>>)[name]
+  if (number === undefined) throw invalidArgument(`"${signal}" is not a signal`)
+  return number
 }
 
 /** A copy of descriptor `fd` of the process behind `pidfd`. */

@@ -44,11 +44,8 @@ export class Reaper implements Disposable {
 
   /** Resolves when the child `pid` has ended; it is reaped then and its pid may be used again by the kernel. */
   wait(pid: number): Promise<ExitStatus> {
-    const known = this.#unclaimed.get(pid)
-    if (known) {
-      this.#unclaimed.delete(pid)
-      return Promise.resolve(known)
-    }
+    const known = this.claim(pid)
+    if (known) return Promise.resolve(known)
     const { promise, resolve } = Promise.withResolvers<ExitStatus>()
     const others = this.#waiting.get(pid)
     if (others) others.push(resolve)
@@ -57,6 +54,13 @@ export class Reaper implements Disposable {
     this.#reap()
     this.#keepAliveWhileWaiting()
     return promise
+  }
+
+  /** The status of a child that has ended already and that nobody has asked for. */
+  claim(pid: number): ExitStatus | undefined {
+    const status = this.#unclaimed.get(pid)
+    this.#unclaimed.delete(pid)
+    return status
   }
 
   #keepAliveWhileWaiting(): void {

@@ -2,6 +2,7 @@ import type { Images } from '../image/images.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
+import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { NetworkPort } from '../network/port.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
@@ -38,4 +39,5 @@ export interface PodParts {
 export interface PodSettings {
   /** The cgroup of pods whose configuration names none, as a path below the hierarchy. */
   readonly cgroupParent: string
+  readonly cgroupDriver: CgroupDriver
 }

@@ -4,7 +4,9 @@ import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { alreadyExists, BerthError, operationFailed } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
+import { parentPath } from '../linux/cgroup/names.ts'
 import { podBandwidth } from '../network/bandwidth.ts'
+import type { HostPort } from '../network/port.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podSysctls } from '../oci/spec/sysctls.ts'
 import type { SetStage } from '../state/operations.ts'
@@ -14,9 +16,9 @@ import { fingerprint } from './fingerprint.ts'
 import { startInfraProcess, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import {
-  cgroupParent,
   hostPorts,
   onHostNetwork,
+  podCgroup,
   podDns,
   sandboxKey,
   sandboxMetadata,
@@ -81,7 +83,7 @@ async function make(
   const dns = podDns(config)
   if (dns) resolvConf(dns)
   podSysctls(config)
-  cgroupParent(config, parts.settings.cgroupParent)
+  const cgroup = parentPath(podCgroup(parts, config), parts.settings.cgroupDriver)
   parts.handlers.usable(runtimeHandler)
   const attachesNetwork = !onHostNetwork(config)
   if (attachesNetwork) requireNetwork(parts)
@@ -123,7 +125,7 @@ async function make(
   if (attachesNetwork) {
     setStage('attaching it to the network')
     undo.add('take it off the network', () => parts.network.detach(id))
-    ips = await attach(parts, id, config, ports)
+    ips = await attach(parts, id, config, ports, cgroup)
     writeHosts(layout, hostname, ips)
   }
 
@@ -143,7 +145,8 @@ async function attach(
   parts: PodParts,
   sandboxId: string,
   config: PodSandboxConfig,
-  ports: ReturnType<typeof hostPorts>,
+  ports: readonly HostPort[],
+  cgroup: string,
 ): Promise<readonly string[]> {
   const { name, namespace, uid } = sandboxMetadata(config)
   const dns = podDns(config)
@@ -157,7 +160,7 @@ async function attach(
     hostPorts: ports,
     ...(bandwidth && { bandwidth }),
     ...(dns && { dns }),
-    cgroupParent: cgroupParent(config, parts.settings.cgroupParent),
+    cgroupParent: cgroup,
     annotations: config.annotations,
   })
   if (attachment.ips.length === 0) throw operationFailed('the network gave the pod no address')

@@ -1,6 +1,7 @@
 import { NamespaceMode, type PodSandboxConfig, type PodSandboxMetadata, Protocol } from '../gen/cri_pb.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import type { HostPort, PodDns } from '../network/port.ts'
+import type { PodParts } from './parts.ts'
 
 /** The sandbox's metadata; a sandbox without a full one is refused, since the kubelet rejects its status. */
 export function sandboxMetadata(config: PodSandboxConfig | undefined): PodSandboxMetadata {
@@ -30,13 +31,18 @@ export function sharesPidNamespace(config: PodSandboxConfig): boolean {
   return (config.linux?.securityContext?.namespaceOptions?.pid ?? NamespaceMode.POD) === NamespaceMode.POD
 }
 
+const protocolNames = new Map<Protocol, HostPort['protocol']>([
+  [Protocol.TCP, 'tcp'],
+  [Protocol.UDP, 'udp'],
+  [Protocol.SCTP, 'sctp'],
+])
+
 /** The ports to open on the host; mappings without a host port ask for nothing. */
 export function hostPorts(config: PodSandboxConfig): HostPort[] {
-  const protocols = { [Protocol.TCP]: 'tcp', [Protocol.UDP]: 'udp', [Protocol.SCTP]: 'sctp' } as const
   return config.portMappings
     .filter((mapping) => mapping.hostPort !== 0)
     .map((mapping) => {
-      const protocol = protocols[mapping.protocol]
+      const protocol = protocolNames.get(mapping.protocol)
       if (protocol === undefined) throw invalidArgument(`port_mappings: ${mapping.protocol} is not a protocol`)
       for (const port of [mapping.hostPort, mapping.containerPort]) {
         if (port < 1 || port > 65535) throw invalidArgument(`port_mappings: ${port} is not a port`)
@@ -51,15 +57,7 @@ export function podDns(config: PodSandboxConfig): PodDns | undefined {
   return dns && { servers: dns.servers, searches: dns.searches, options: dns.options }
 }
 
-/**
- * The cgroup that the pod's containers are made in.
- *
- * @param standard for pods that name none
- */
-export function cgroupParent(config: PodSandboxConfig, standard: string): string {
-  const parent = config.linux?.cgroupParent || standard
-  if (parent.split('/').includes('..') || /[\0-\x1f]/.test(parent)) {
-    throw invalidArgument(`linux.cgroup_parent ${JSON.stringify(parent)} is not the path of a cgroup`)
-  }
-  return parent
+/** The cgroup that the pod's containers are made in, as the kubelet writes it; Berth's own for a pod that names none. */
+export function podCgroup(parts: Pick<PodParts, 'settings'>, config: PodSandboxConfig): string {
+  return config.linux?.cgroupParent || parts.settings.cgroupParent
 }

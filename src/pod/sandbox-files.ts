@@ -43,9 +43,14 @@ export function writeHosts(layout: SandboxLayout, hostname: string, ips: readonl
   writeFileSync(layout.hosts, `${lines.join('\n')}\n`, { mode: 0o644 })
 }
 
+/** Lets go of the pod's namespaces and its shared memory; no error when they are gone already. */
+export function releaseSandboxMounts(layout: SandboxLayout): void {
+  for (const path of [layout.netns, layout.ipcns, layout.utsns, layout.pidns, layout.shm]) unmount(path)
+}
+
 /** Takes away all that a sandbox has below its folder, mounts first; no error when it is gone already. */
 export function removeSandboxFolder(layout: SandboxLayout): void {
-  for (const path of [layout.netns, layout.ipcns, layout.utsns, layout.pidns, layout.shm]) unmount(path)
+  releaseSandboxMounts(layout)
   rmSync(layout.folder, { recursive: true, force: true })
 }
 

@@ -63,6 +63,11 @@ export class Operations {
     return result
   }
 
+  /** Resolves when the operation of that name and key has ended, well or not; at once when there is none. */
+  async join(name: string, key: string): Promise<void> {
+    await this.#entries.get(`${name} ${key}`)?.result.catch(() => {})
+  }
+
   /** What is under way, oldest first. */
   list(): readonly Operation[] {
     return [...this.#entries.values()].map((entry) => entry.operation)

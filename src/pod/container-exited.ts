@@ -1,0 +1,18 @@
+import { messageOf } from '../lib/errors.ts'
+import type { ContainerExit } from '../shim/protocol.ts'
+import { recordEvent } from './container-events.ts'
+import type { PodParts } from './parts.ts'
+import { clearRuntime } from './stop-container.ts'
+
+/**
+ * A container has ended, with its output in its log. Its record says so at once; its cgroup and the OCI runtime's state of it
+ * are then cleared away, so that the kubelet can delete the pod's cgroup.
+ */
+export function containerExited(parts: PodParts, exit: ContainerExit): void {
+  const container = recordEvent(parts, exit.id, { type: 'exited', ...exit, at: BigInt(exit.finishedAt) })
+  if (!container) return
+  clearRuntime(parts, container).catch((error) => {
+    // Stopping the sandbox and removing the container try again.
+    parts.log.warn({ container: exit.id, error: messageOf(error) }, 'cannot clear the OCI runtime yet')
+  })
+}

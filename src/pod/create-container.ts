@@ -1,0 +1,173 @@
+import { mkdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type ContainerConfig, ContainerConfigSchema } from '../gen/cri_pb.ts'
+import { alreadyExists, failedPrecondition } from '../lib/errors.ts'
+import { newId } from '../lib/ids.ts'
+import { UndoStack } from '../lib/undo.ts'
+import { containerCgroup } from '../linux/cgroup/names.ts'
+import { makeFifo } from '../linux/fifo.ts'
+import { mountOverlay } from '../linux/mount.ts'
+import { writeBundle } from '../oci/bundle.ts'
+import { containerSpec } from '../oci/container-spec.ts'
+import type { SandboxPaths } from '../oci/spec/input.ts'
+import { podNamespaces } from '../oci/spec/namespaces.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import { nextContainerState } from '../state/container-state.ts'
+import type { SetStage } from '../state/operations.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { containerMetadata, imageReference, logPath, stopSignal } from './container-config.ts'
+import { fingerprint } from './fingerprint.ts'
+import type { ContainerLayout } from './layout.ts'
+import { containersOf, getContainer, getSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+import { removeContainerFiles } from './remove-container.ts'
+import { podCgroup, sharesPidNamespace } from './sandbox-config.ts'
+
+/**
+ * Makes a container in a ready sandbox: its root file system, its bundle and its pipes; no process yet. The same request
+ * again joins the one under way or gets the container that the first one made. Answers its id.
+ */
+export async function createContainer(
+  parts: PodParts,
+  sandboxId: string,
+  config: ContainerConfig | undefined,
+): Promise<string> {
+  const metadata = containerMetadata(config)
+  const sandbox = getSandbox(parts, sandboxId)
+  const key = `${sandbox.id}/${metadata.name}/${metadata.attempt}`
+  const digest = fingerprint(ContainerConfigSchema, config as ContainerConfig)
+  return parts.operations.run(
+    { name: 'CreateContainer', key, fingerprint: digest },
+    async (setStage) => {
+      const known = containersOf(parts, sandbox.id).find((record) => {
+        const taken = containerMetadata(record.config)
+        return taken.name === metadata.name && taken.attempt === metadata.attempt
+      })
+      if (known) return repeated(known, digest)
+      return make(parts, sandbox.id, config as ContainerConfig, digest, setStage)
+    },
+    (underWay) =>
+      alreadyExists(
+        `another CreateContainer for ${key} with a different configuration is under way (${underWay.stage}); wait for it`,
+      ),
+  )
+}
+
+/** The container of an earlier request under the same name: the answer to the same request, a conflict for another. */
+function repeated(known: ContainerRecord, digest: string): string {
+  const same = known.fingerprint === digest
+  if (same && known.state.phase === 'created') return known.id
+  const { name, attempt } = containerMetadata(known.config)
+  throw alreadyExists(
+    `the name ${name}, attempt ${attempt}, is taken by container ${known.id}, which is ${known.state.phase}` +
+      `${same ? '' : ' and has a different configuration'}; remove that container, or ask for another attempt`,
+  )
+}
+
+async function make(
+  parts: PodParts,
+  sandboxId: string,
+  config: ContainerConfig,
+  digest: string,
+  setStage: SetStage,
+): Promise<string> {
+  const sandbox = getSandbox(parts, sandboxId)
+  if (sandbox.state.phase !== 'ready') {
+    throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: it takes no more containers`)
+  }
+  const image = parts.images.use(imageReference(config))
+  const id = newId()
+  const layout = parts.layout.container(id)
+  const cgroup = containerCgroup(podCgroup(parts, sandbox.config), id, parts.settings.cgroupDriver)
+  await using undo = new UndoStack(parts.log.child({ container: id }))
+
+  setStage('writing its record')
+  parts.containers.put({
+    id,
+    sandboxId: sandbox.id,
+    config,
+    fingerprint: digest,
+    imageId: image.id,
+    createdAt: parts.clock(),
+    logPath: logPath(config, sandbox.config),
+    cgroup: cgroup.path,
+    stopSignal: stopSignal(config, image.config.stopSignal),
+    user: { uid: 0, gid: 0, groups: [] },
+    state: { phase: 'creating' },
+  })
+  undo.add('delete its record', () => parts.containers.delete(id))
+
+  setStage('mounting its root file system')
+  undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
+  mountRootfs(layout, image.layerDirs)
+
+  setStage('writing its bundle')
+  const { spec, user } = containerSpec({
+    container: config,
+    sandbox: sandbox.config,
+    image: { name: config.image?.userSpecifiedImage || imageReference(config), ...image.config },
+    containerId: id,
+    sandboxId: sandbox.id,
+    rootfsPath: layout.rootfs,
+    sandboxPaths: sandboxPaths(parts, sandbox, config),
+    cgroupsPath: cgroup.cgroupsPath,
+    host: parts.host,
+    sysctlsApplied: true,
+  })
+  writeBundle(layout.bundle, spec)
+  if (!config.tty) {
+    for (const name of ['stdout', 'stderr']) makeFifo(join(layout.bundle, name))
+    parts.pipes.hold(id, layout.bundle)
+    undo.add('let go of its pipes', () => parts.pipes.release(id))
+  }
+  if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
+
+  parts.containers.update(id, (record) => ({
+    ...record,
+    user: { uid: user.uid, gid: user.gid, groups: user.additionalGids },
+    state: nextContainerState(record.state, { type: 'made' }),
+  }))
+  undo.commit()
+  return id
+}
+
+function mountRootfs(layout: ContainerLayout, layerDirs: readonly string[]): void {
+  mkdirSync(layout.bundle, { recursive: true, mode: 0o711 })
+  for (const folder of [layout.rootfs, layout.upper, layout.work]) mkdirSync(folder, { recursive: true, mode: 0o755 })
+  mountOverlay({
+    lower: layerDirs,
+    upper: layout.upper,
+    work: layout.work,
+    target: layout.rootfs,
+    // `<layers>/<n>/fs`: the folder of all layers, for images too deep for absolute paths.
+    base: dirname(dirname(layerDirs[0] ?? '/')),
+  })
+}
+
+function sandboxPaths(parts: PodParts, sandbox: SandboxRecord, config: ContainerConfig): SandboxPaths {
+  const layout = parts.layout.sandbox(sandbox.id)
+  const own = podNamespaces(sandbox.config.linux?.securityContext?.namespaceOptions)
+  const target = config.linux?.securityContext?.namespaceOptions?.targetId
+  return {
+    ...(own.net && { netns: layout.netns }),
+    ...(own.ipc && { ipcns: layout.ipcns, shm: layout.shm }),
+    ...(own.uts && { utsns: layout.utsns }),
+    ...(sharesPidNamespace(sandbox.config) && { pidns: layout.pidns }),
+    ...(target && { targetPidns: targetPidNamespace(parts, sandbox.id, target) }),
+    hosts: layout.hosts,
+    resolvConf: layout.resolvConf,
+    hostname: layout.hostname,
+  }
+}
+
+/** The PID namespace of a running container of the same pod: the mode TARGET, for ephemeral containers. */
+function targetPidNamespace(parts: PodParts, sandboxId: string, targetId: string): string {
+  const target = getContainer(parts, targetId)
+  if (target.sandboxId !== sandboxId) {
+    throw failedPrecondition(`the target container "${targetId}" is in another sandbox`)
+  }
+  if (target.state.phase !== 'running') {
+    throw failedPrecondition(`the target container "${targetId}" is ${target.state.phase}, not running`)
+  }
+  return `/proc/${target.state.pid}/ns/pid`
+}

@@ -1,0 +1,51 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { failedPrecondition } from '../lib/errors.ts'
+import type { Spec } from '../oci/runtime-spec.ts'
+import { execProcess } from '../oci/spec/exec.ts'
+import { getContainer, getSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+
+export interface ExecOutcome {
+  readonly exitCode: number
+  readonly stdout: Buffer
+  readonly stderr: Buffer
+}
+
+/**
+ * Runs a command in a running container to its end.
+ *
+ * @param timeoutSeconds 0 for none; deadline-exceeded when the command takes longer, and it is killed
+ */
+export async function execSync(
+  parts: PodParts,
+  id: string,
+  command: readonly string[],
+  timeoutSeconds: number,
+  signal: AbortSignal,
+): Promise<ExecOutcome> {
+  const container = getContainer(parts, id)
+  if (container.state.phase !== 'running') {
+    throw failedPrecondition(`container "${container.id}" is ${container.state.phase}: commands run in running containers only`)
+  }
+  const sandbox = getSandbox(parts, container.sandboxId)
+  const { bundle } = parts.layout.container(container.id)
+  const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Spec
+  const shim = await parts.shims.get(sandbox.shim)
+  const result = await shim.request(
+    'execSync',
+    {
+      id: container.id,
+      runtime: parts.handlers.get(sandbox.runtimeHandler).command,
+      bundle,
+      process: execProcess(spec.process, command, false),
+      timeoutMs: Math.max(0, timeoutSeconds) * 1000,
+    },
+    signal,
+  )
+  return {
+    exitCode: result.exitCode,
+    stdout: Buffer.from(result.stdout, 'base64'),
+    stderr: Buffer.from(result.stderr, 'base64'),
+  }
+}

@@ -1,0 +1,129 @@
+import type { ContainerConfig, PodSandboxConfig } from '../gen/cri_pb.ts'
+import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import type { ContainerExit } from '../shim/protocol.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { Operation } from '../state/operations.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { containerExited } from './container-exited.ts'
+import { createContainer } from './create-container.ts'
+import { type ExecOutcome, execSync } from './exec-sync.ts'
+import { containersOf, findContainer, getContainer, getSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+import { reattachContainers } from './reattach.ts'
+import { recover } from './recover.ts'
+import { removeContainer } from './remove-container.ts'
+import { removeSandbox } from './remove-sandbox.ts'
+import { runSandbox } from './run-sandbox.ts'
+import { startContainer } from './start-container.ts'
+import { stopContainer } from './stop-container.ts'
+import { stopSandbox } from './stop-sandbox.ts'
+
+/** The pod room's face: what can be done with pods, and what is known of them. Each operation is in a file of its own. */
+export class Pods {
+  readonly #parts: PodParts
+
+  constructor(parts: PodParts) {
+    this.#parts = parts
+  }
+
+  /** To be called once, before anything else. */
+  recover(): Promise<void> {
+    return recover(this.#parts)
+  }
+
+  runSandbox(config: PodSandboxConfig | undefined, runtimeHandler: string): Promise<string> {
+    return runSandbox(this.#parts, config, runtimeHandler)
+  }
+
+  stopSandbox(id: string): Promise<void> {
+    return stopSandbox(this.#parts, id)
+  }
+
+  removeSandbox(id: string): Promise<void> {
+    return removeSandbox(this.#parts, id)
+  }
+
+  /** Throws not-found. */
+  sandbox(id: string): SandboxRecord {
+    return getSandbox(this.#parts, id)
+  }
+
+  /** Every sandbox that is there, newest first. */
+  sandboxes(): SandboxRecord[] {
+    return newestFirst([...this.#parts.sandboxes.all()].filter(({ state }) => state.phase !== 'creating'))
+  }
+
+  createContainer(sandboxId: string, config: ContainerConfig | undefined): Promise<string> {
+    return createContainer(this.#parts, sandboxId, config)
+  }
+
+  startContainer(id: string): Promise<void> {
+    return startContainer(this.#parts, id)
+  }
+
+  /** An unknown id is no error. */
+  async stopContainer(id: string, timeoutSeconds: number): Promise<void> {
+    const container = findContainer(this.#parts, id)
+    if (container) await stopContainer(this.#parts, container, timeoutSeconds)
+  }
+
+  removeContainer(id: string): Promise<void> {
+    return removeContainer(this.#parts, id)
+  }
+
+  /** Throws not-found. */
+  container(id: string): ContainerRecord {
+    return getContainer(this.#parts, id)
+  }
+
+  /** Every container that is there, newest first. */
+  containers(): ContainerRecord[] {
+    return newestFirst([...this.#parts.containers.all()].filter(({ state }) => state.phase !== 'creating'))
+  }
+
+  containersOf(sandboxId: string): ContainerRecord[] {
+    return containersOf(this.#parts, sandboxId)
+  }
+
+  execSync(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecOutcome> {
+    return execSync(this.#parts, id, command, timeoutSeconds, signal)
+  }
+
+  /** Goes on in a new log file after the old one was renamed; an error for a container that does not run. */
+  async reopenLog(id: string): Promise<void> {
+    const container = getContainer(this.#parts, id)
+    if (container.state.phase !== 'running') {
+      throw failedPrecondition(`container "${container.id}" is ${container.state.phase}: its log is closed`)
+    }
+    const sandbox = getSandbox(this.#parts, container.sandboxId)
+    const shim = await this.#parts.shims.get(sandbox.shim)
+    await shim.request('reopenLog', { id: container.id })
+  }
+
+  /** What is under way, oldest first. */
+  operations(): readonly Operation[] {
+    return this.#parts.operations.list()
+  }
+
+  /** The images that containers use. */
+  *imagesInUse(): Generator<string> {
+    for (const container of this.#parts.containers.all()) yield container.imageId
+  }
+
+  /** A shim tells that a container has ended. */
+  onExit(exit: ContainerExit): void {
+    containerExited(this.#parts, exit)
+  }
+
+  /** A shim has died: a new one takes its containers over. */
+  onShimLost(shim: string): void {
+    this.#parts.log.warn({ shim }, 'a shim has died; a new one takes over its containers')
+    reattachContainers(this.#parts, shim).catch((error) => {
+      this.#parts.log.error({ shim, error: messageOf(error) }, 'the containers of a dead shim were not taken over')
+    })
+  }
+}
+
+function newestFirst<T extends { readonly createdAt: bigint }>(records: T[]): T[] {
+  return records.sort((a, b) => (a.createdAt > b.createdAt ? -1 : a.createdAt < b.createdAt ? 1 : 0))
+}

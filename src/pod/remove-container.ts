@@ -1,0 +1,42 @@
+import { rmSync } from 'node:fs'
+import { failedPrecondition } from '../lib/errors.ts'
+import { unmount } from '../linux/mount.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { Layout } from './layout.ts'
+import { findContainer } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+import { clearRuntime, stopContainer } from './stop-container.ts'
+
+/** Removes a container and all that it wrote, except its log. A running one is killed; an unknown id is no error. */
+export async function removeContainer(parts: PodParts, id: string): Promise<void> {
+  const container = findContainer(parts, id)
+  if (!container) return
+  await parts.operations.run(
+    { name: 'RemoveContainer', key: container.id, fingerprint: '' },
+    async (setStage) => {
+      setStage('killing it')
+      await stopContainer(parts, container, 0)
+      setStage('clearing the OCI runtime')
+      await clearRuntime(parts, container)
+      setStage('removing its files')
+      removeContainerFiles(parts.layout, container.id)
+      parts.pipes.release(container.id)
+      parts.containers.delete(container.id)
+      parts.exits.settle(container.id)
+    },
+    () => failedPrecondition(`container "${container.id}" is being removed`),
+  )
+}
+
+/** Removes every container of a sandbox, side by side. */
+export async function removeContainers(parts: PodParts, containers: readonly ContainerRecord[]): Promise<void> {
+  await Promise.all(containers.map((container) => removeContainer(parts, container.id)))
+}
+
+/** Takes off the container's root file system and deletes its folders; no error when they are gone already. */
+export function removeContainerFiles(layout: Layout, id: string): void {
+  const { bundle, rootfs, data } = layout.container(id)
+  unmount(rootfs)
+  rmSync(bundle, { recursive: true, force: true })
+  rmSync(data, { recursive: true, force: true })
+}

@@ -1,0 +1,26 @@
+import { failedPrecondition } from '../lib/errors.ts'
+import { containersOf, findSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+import { removeContainers } from './remove-container.ts'
+import { removeSandboxFolder } from './sandbox-files.ts'
+import { stopKnownSandbox } from './stop-sandbox.ts'
+
+/** Removes a sandbox with its containers. One that runs is stopped first; an unknown id is no error. */
+export async function removeSandbox(parts: PodParts, id: string): Promise<void> {
+  const sandbox = findSandbox(parts, id)
+  if (!sandbox) return
+  await parts.operations.run(
+    { name: 'RemovePodSandbox', key: sandbox.id, fingerprint: '' },
+    async (setStage) => {
+      setStage('stopping it')
+      await stopKnownSandbox(parts, sandbox, 'it was removed by request')
+      setStage('removing its containers')
+      await removeContainers(parts, containersOf(parts, sandbox.id))
+      setStage('removing its files')
+      removeSandboxFolder(parts.layout.sandbox(sandbox.id))
+      parts.shims.release(sandbox.id, sandbox.shim)
+      parts.sandboxes.delete(sandbox.id)
+    },
+    () => failedPrecondition(`sandbox "${sandbox.id}" is being removed`),
+  )
+}

@@ -1,0 +1,56 @@
+import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import { shortId } from '../lib/ids.ts'
+import type { ContainerLaunch } from '../shim/protocol.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import { recordEvent } from './container-events.ts'
+import { getContainer, getSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+
+/**
+ * Starts a created container. One that cannot be started becomes EXITED with the reason StartError and can be removed. The
+ * same request again, while the first is under way, joins it.
+ */
+export function startContainer(parts: PodParts, id: string): Promise<void> {
+  const container = getContainer(parts, id)
+  return parts.operations.run(
+    { name: 'StartContainer', key: container.id, fingerprint: '' },
+    async (setStage) => {
+      const { state } = getContainer(parts, container.id)
+      if (state.phase !== 'created') {
+        throw failedPrecondition(`container "${container.id}" is ${state.phase}: only a created container can be started`)
+      }
+      const sandbox = getSandbox(parts, container.sandboxId)
+      if (sandbox.state.phase !== 'ready') {
+        throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
+      }
+      recordEvent(parts, container.id, { type: 'start' })
+      try {
+        setStage('waiting for its shim')
+        const shim = await parts.shims.get(sandbox.shim)
+        setStage('waiting for the OCI runtime')
+        const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
+        recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
+      } catch (error) {
+        const message = messageOf(error)
+        recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
+        parts.log.warn({ container: container.id, error: message }, `container ${shortId(container.id)} did not start`)
+        throw error
+      }
+    },
+    () => failedPrecondition(`container "${container.id}" is being started`),
+  )
+}
+
+/** What the shim is told of a container. */
+export function launchOf(parts: PodParts, container: ContainerRecord): ContainerLaunch {
+  const sandbox = getSandbox(parts, container.sandboxId)
+  return {
+    id: container.id,
+    bundle: parts.layout.container(container.id).bundle,
+    runtime: parts.handlers.get(sandbox.runtimeHandler).command,
+    logPath: container.logPath,
+    stdin: container.config.stdin,
+    tty: container.config.tty,
+    cgroup: container.cgroup,
+  }
+}

@@ -1,0 +1,49 @@
+import { failedPrecondition } from '../lib/errors.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { nextSandboxState } from '../state/sandbox-state.ts'
+import { stopInfraProcess } from './infra-process.ts'
+import { containersOf, findSandbox } from './lookup.ts'
+import type { PodParts } from './parts.ts'
+import { releaseSandboxMounts } from './sandbox-files.ts'
+import { clearRuntime, killContainers } from './stop-container.ts'
+
+/**
+ * Stops a sandbox: kills its containers, takes it off the network, lets go of its namespaces and cgroups. An unknown or a
+ * stopped one is no error. What fails can be repeated: the sandbox is NOTREADY from the beginning.
+ */
+export async function stopSandbox(parts: PodParts, id: string): Promise<void> {
+  const sandbox = findSandbox(parts, id)
+  if (!sandbox) return
+  await stopKnownSandbox(parts, sandbox, 'it was stopped by request')
+}
+
+/** The same for a record in hand; `reason` is for people. */
+export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason: string): Promise<void> {
+  return parts.operations.run(
+    { name: 'StopPodSandbox', key: sandbox.id, fingerprint: '' },
+    async (setStage) => {
+      if (parts.sandboxes.get(sandbox.id)?.state.phase === 'stopped') return
+      record(parts, sandbox.id, { type: 'stop', reason })
+      setStage('killing its containers')
+      const containers = containersOf(parts, sandbox.id)
+      await killContainers(parts, containers)
+      stopInfraProcess(parts.layout.sandbox(sandbox.id))
+      setStage('taking it off the network and clearing its cgroups')
+      await Promise.all([
+        parts.network.detach(sandbox.id),
+        ...containers.map((container) => clearRuntime(parts, container)),
+      ])
+      setStage('letting go of its namespaces')
+      releaseSandboxMounts(parts.layout.sandbox(sandbox.id))
+      record(parts, sandbox.id, { type: 'stopped' })
+    },
+    () => failedPrecondition(`sandbox "${sandbox.id}" is being stopped`),
+  )
+}
+
+function record(parts: PodParts, id: string, event: Parameters<typeof nextSandboxState>[1]): void {
+  parts.sandboxes.update(id, (before) => {
+    const state = nextSandboxState(before.state, event)
+    return state === before.state ? before : { ...before, state }
+  })
+}
