@@ -1,0 +1,166 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import { type TestContext } from 'node:test'
+import { eventually } from './eventually.ts'
+import { takeMachine } from './machine-lock.ts'
+import { assertAsBefore, type Belongings, type MachineState, machineState } from './machine-state.ts'
+import {
+  makeSurroundings,
+  removeShared,
+  removeSurroundings,
+  type Surroundings,
+  type SurroundingsOptions,
+} from './surroundings.ts'
+
+export const repository = join(import.meta.dirname, '../..')
+
+/** What lives as long as berthd does: the records, the log, itself and its shims, the test's bridge. */
+const lasting = /\.(db|sqlite)(-\w+)?$|\.log$|\.lock$|\.sock$|\/lock$|last_reserved_ip|(daemon|shim)\/main\.ts/
+
+/**
+ * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test
+ * ends, berthd is stopped and the machine must be as it was before it started: a pod that is still there fails the test.
+ */
+export class Berthd {
+  readonly place: Surroundings
+  readonly #before: MachineState
+  #process: ChildProcess | undefined
+
+  private constructor(place: Surroundings, before: MachineState) {
+    this.place = place
+    this.#before = before
+  }
+
+  /** Starts one for the test `t`; waits until it serves. */
+  static async start(t: TestContext, options: SurroundingsOptions = {}): Promise<Berthd> {
+    await takeMachine()
+    const before = machineState({ mark: 'berth-test-none', folders: [], ignore: /^$/ })
+    const berthd = new Berthd(makeSurroundings(options), before)
+    t.after(() => berthd.#end(t))
+    await berthd.start()
+    return berthd
+  }
+
+  /** For `--runtime-endpoint`. */
+  get endpoint(): string {
+    return `unix://${this.place.socket}`
+  }
+
+  get pid(): number {
+    if (this.#process?.pid === undefined) throw new Error('berthd is not running')
+    return this.#process.pid
+  }
+
+  /** Starts berthd after {@link stop} or {@link kill9}. */
+  async start(): Promise<void> {
+    const log = openSync(this.place.logFile, 'a')
+    const main = join(repository, 'src/daemon/main.ts')
+    this.#process = spawn(process.execPath, [main, '--config', this.place.configFile], {
+      cwd: repository,
+      stdio: ['ignore', log, log],
+    })
+    closeSync(log)
+    const started = this.#process
+    await eventually(
+      `berthd serves at ${this.place.socket}`,
+      async () => {
+        if (started.exitCode !== null || started.signalCode !== null) return 'ended'
+        return (await canConnect(this.place.socket)) ? 'serves' : undefined
+      },
+      20_000,
+    ).then((outcome) => {
+      if (outcome === 'ended') throw new Error(`berthd ended at its start:\n${this.log(20)}`)
+    })
+  }
+
+  /** Asks berthd to end and waits until it has; answers its exit code. */
+  async stop(): Promise<number | null> {
+    return this.#signal('SIGTERM')
+  }
+
+  /** Kills berthd as a crash does. */
+  async kill9(): Promise<void> {
+    await this.#signal('SIGKILL')
+  }
+
+  async restart(): Promise<void> {
+    await this.stop()
+    await this.start()
+  }
+
+  /** The last lines of berthd's log. */
+  log(lines = Number.POSITIVE_INFINITY): string {
+    return readFileSync(this.place.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+  }
+
+  /** The machine as it is now, with every file of this berthd, to compare with {@link assertAsAt}. */
+  snapshot(): MachineState {
+    return machineState(this.#belongings())
+  }
+
+  /** Waits until nothing is there that was not there at `snapshot`, and nothing is gone. */
+  async assertAsAt(snapshot: MachineState): Promise<void> {
+    await assertAsBefore(snapshot, this.#belongings())
+  }
+
+  #belongings(): Belongings {
+    const { mark, root, state, addresses, bridge } = this.place
+    return { mark, folders: [root, state, addresses], ignore: new RegExp(`${lasting.source}|^${bridge}$`) }
+  }
+
+  async #signal(signal: NodeJS.Signals): Promise<number | null> {
+    const running = this.#process
+    if (!running) return null
+    this.#process = undefined
+    if (running.exitCode === null && running.signalCode === null) {
+      const ended = once(running, 'exit')
+      running.kill(signal)
+      const late = AbortSignal.timeout(20_000)
+      await Promise.race([
+        ended,
+        once(late, 'abort').then(() => {
+          running.kill('SIGKILL')
+          throw new Error(`berthd did not end within 20 s of ${signal}:\n${this.log(20)}`)
+        }),
+      ])
+    }
+    return running.exitCode
+  }
+
+  async #end(t: TestContext): Promise<void> {
+    try {
+      await this.stop()
+      removeShared(this.place)
+      if (hasPassed(t)) {
+        const { mark, addresses } = this.place
+        await assertAsBefore(this.#before, { mark, folders: [addresses], ignore: /last_reserved_ip|\/lock$/ })
+      }
+    } catch (error) {
+      if (hasPassed(t)) throw error
+    } finally {
+      if (!hasPassed(t)) process.stderr.write(`\nThe log of berthd in "${t.name}":\n${this.log(60)}\n\n`)
+      removeSurroundings(this.place)
+    }
+  }
+}
+
+/** Node has it since 21.7 (TestContext.passed), @types/node does not yet. */
+function hasPassed(t: TestContext): boolean {
+  return (t as TestContext & { readonly passed: boolean }).passed
+}
+
+/** Whether something listens on a unix socket. */
+async function canConnect(path: string): Promise<boolean> {
+  const socket = connect(path)
+  try {
+    await once(socket, 'connect')
+    return true
+  } catch {
+    return false
+  } finally {
+    socket.destroy()
+  }
+}
