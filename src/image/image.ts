@@ -1,7 +1,7 @@
 /** The plain data of the image room: what other rooms see of an image. */
 
 /** The credentials of one pull, as CRI's `AuthConfig` has them; an absent or empty field says nothing. */
-export interface RegistryCredentials {
+export interface AuthConfig {
   readonly username?: string
   readonly password?: string
   /** base64 of `username:password`, as in docker's config.json. */

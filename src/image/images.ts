@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts'
 import { unimplemented } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
-import type { ImageFsInfo, RegistryCredentials, StoredImage, UsableImage } from './image.ts'
+import type { ImageFsInfo, AuthConfig, StoredImage, UsableImage } from './image.ts'
 import type { PullProgress } from './progress.ts'
 
 export interface ImagesOptions {
@@ -28,7 +28,7 @@ export interface RegistryOptions {
 export interface PullRequest {
   /** A reference as a user writes it: `busybox`, `registry:5000/a/b:tag`, `a/b@sha256:…`. */
   readonly image: string
-  readonly credentials?: RegistryCredentials
+  readonly auth?: AuthConfig
   /** The client has gone. The pull ends when no client is left that waits for it. */
   readonly signal?: AbortSignal
 }

@@ -1,0 +1,171 @@
+import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http'
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { isLoopback } from './loopback.ts'
+
+/** How a TLS connection to a registry is made; texts in PEM. */
+export interface TlsSettings {
+  /** Instead of the certificate authorities of the system. */
+  readonly ca?: readonly string[]
+  readonly clients?: readonly { readonly cert: string; readonly key: string }[]
+  readonly skipVerify?: boolean
+}
+
+export interface HttpRequest {
+  readonly url: URL
+  readonly method: 'GET' | 'HEAD' | 'POST'
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly tls: TlsSettings
+  readonly signal: AbortSignal
+}
+
+export interface HttpResponse {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  /** The body. A stalled one throws {@link TransportError}. Leaving the loop early closes the connection. */
+  chunks(): AsyncGenerator<Buffer>
+  /** Reads the body to its end and drops it, so that the connection can be used again. */
+  discard(): void
+}
+
+/** The registry did not answer as HTTP has it: no connection, a broken one, silence, or TLS trouble. */
+export class TransportError extends Error {
+  override readonly name = 'TransportError'
+  /** A retry may help. */
+  readonly transient: boolean
+
+  constructor(message: string, transient: boolean, cause?: unknown) {
+    super(message, { cause })
+    this.transient = transient
+  }
+}
+
+export interface TransportTimeouts {
+  /** From the request to the head of the answer, connecting included, in milliseconds. */
+  readonly answerMs: number
+  /** Without a byte of the body, in milliseconds. */
+  readonly stallMs: number
+}
+
+/** HTTP with connections that are kept for the next request, one pool a kind of TLS settings. */
+export class Transport {
+  readonly #timeouts: TransportTimeouts
+  readonly #agents = new Map<string, HttpAgent | HttpsAgent>()
+
+  constructor(timeouts: TransportTimeouts) {
+    this.#timeouts = timeouts
+  }
+
+  /** Sends a request; redirects are answers like others. Throws {@link TransportError}, or the reason of the signal. */
+  send(request: HttpRequest): Promise<HttpResponse> {
+    request.signal.throwIfAborted()
+    const { promise, resolve, reject } = Promise.withResolvers<HttpResponse>()
+    const secure = request.url.protocol === 'https:'
+    const sent = (secure ? httpsRequest : httpRequest)(request.url, {
+      method: request.method,
+      headers: { 'user-agent': 'berth', ...request.headers },
+      agent: this.#agentOf(request.url, request.tls),
+      signal: request.signal,
+    })
+    const { answerMs, stallMs } = this.#timeouts
+    const late = new TransportError(`did not answer within ${answerMs / 1000} s`, true)
+    const timer = setTimeout(() => sent.destroy(late), answerMs)
+    sent.once('response', (message) => {
+      clearTimeout(timer)
+      resolve(responseOf(message, stallMs, request.signal))
+    })
+    sent.on('error', (error) => {
+      clearTimeout(timer)
+      reject(request.signal.aborted ? request.signal.reason : transportErrorOf(error))
+    })
+    sent.end(request.body)
+    return promise
+  }
+
+  /** Closes the idle connections. */
+  close(): void {
+    for (const agent of this.#agents.values()) agent.destroy()
+    this.#agents.clear()
+  }
+
+  #agentOf(url: URL, tls: TlsSettings): HttpAgent | HttpsAgent {
+    const loopback = isLoopback(url.host)
+    const key = `${url.protocol} ${loopback} ${JSON.stringify(tls)}`
+    const known = this.#agents.get(key)
+    if (known) return known
+    const options = {
+      keepAlive: true,
+      maxFreeSockets: 8,
+      // The proxy variables as everywhere (HTTPS_PROXY, NO_PROXY); never for the machine itself, as Go has it.
+      ...(loopback ? {} : { proxyEnv: process.env }),
+    }
+    const agent =
+      url.protocol === 'https:' ? new HttpsAgent({ ...options, ...tlsOptionsOf(tls) }) : new HttpAgent(options)
+    this.#agents.set(key, agent)
+    return agent
+  }
+}
+
+function tlsOptionsOf(tls: TlsSettings) {
+  return {
+    ...(tls.ca && tls.ca.length > 0 ? { ca: [...tls.ca] } : {}),
+    ...(tls.clients && tls.clients.length > 0
+      ? { cert: tls.clients.map(({ cert }) => cert), key: tls.clients.map(({ key }) => key) }
+      : {}),
+    rejectUnauthorized: !tls.skipVerify,
+  }
+}
+
+function responseOf(message: IncomingMessage, stallMs: number, signal: AbortSignal): HttpResponse {
+  return {
+    status: message.statusCode ?? 0,
+    headers: message.headers,
+    chunks: () => bodyOf(message, stallMs, signal),
+    discard() {
+      message.on('error', () => {})
+      message.resume()
+    },
+  }
+}
+
+async function* bodyOf(message: IncomingMessage, stallMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+  const stalled = new TransportError(`sent nothing for ${stallMs / 1000} s`, true)
+  let timer: NodeJS.Timeout | undefined
+  const watch = () => {
+    timer = setTimeout(() => message.destroy(stalled), stallMs)
+  }
+  try {
+    watch()
+    for await (const chunk of message) {
+      // The time that the reader takes is not the registry's.
+      clearTimeout(timer)
+      yield chunk as Buffer
+      watch()
+    }
+  } catch (error) {
+    throw signal.aborted ? signal.reason : transportErrorOf(error)
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+const advices: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'refuses the connection',
+  ECONNRESET: 'broke the connection',
+  ENOTFOUND: 'has a name that is not known (DNS)',
+  EAI_AGAIN: 'has a name that cannot be looked up at the moment (DNS)',
+  ETIMEDOUT: 'cannot be reached (timed out)',
+  EHOSTUNREACH: 'cannot be reached (no route to host)',
+  ENETUNREACH: 'cannot be reached (no network)',
+  EPROTO: 'does not speak TLS there (if it is meant to speak plain HTTP, say so in its hosts.toml)',
+}
+
+function transportErrorOf(error: unknown): TransportError {
+  if (error instanceof TransportError) return error
+  const first = error instanceof AggregateError ? error.errors[0] : error
+  const code = first instanceof Error && 'code' in first ? String(first.code) : ''
+  const text = first instanceof Error ? first.message : String(first)
+  const certificate = /CERT|^UNABLE_TO|^ERR_TLS|SELF_SIGNED/.test(code)
+  const why = certificate ? `has a certificate that is not trusted (${text})` : (advices[code] ?? `failed: ${text}`)
+  return new TransportError(why, !certificate && code !== 'EPROTO', error)
+}

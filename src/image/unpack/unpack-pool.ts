@@ -1,0 +1,111 @@
+import { Worker } from 'node:worker_threads'
+import { internal, operationFailed } from '../../lib/errors.ts'
+import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
+
+/** Beside this file when run from source; beside the bundle, as its own file, in a release. */
+const workerFile = new URL(
+  import.meta.url.endsWith('.ts') ? './unpack-worker.ts' : './unpack-worker.js',
+  import.meta.url,
+)
+
+/** An idle worker is kept for this many milliseconds: a pull has many layers, but memory is dear between pulls. */
+const idleTime = 3000
+
+interface Waiting {
+  readonly task: UnpackTask
+  readonly resolve: (result: UnpackResult) => void
+  readonly reject: (error: Error) => void
+}
+
+/** Worker threads that unpack layers, at most `size` at a time; they come when needed and go when idle. */
+export class UnpackPool {
+  readonly #size: number
+  readonly #queue: Waiting[] = []
+  readonly #workers = new Set<Worker>()
+  readonly #idle = new Map<Worker, NodeJS.Timeout>()
+  #closed = false
+
+  constructor(size: number) {
+    this.#size = size
+  }
+
+  /**
+   * Unpacks a layer. To give up, abandon the task's file: it then rejects soon. Rejects with `internal` when the worker
+   * died, for instance of memory.
+   */
+  run(task: UnpackTask): Promise<UnpackResult> {
+    if (this.#closed) return Promise.reject(internal('the image store is closed'))
+    const { promise, resolve, reject } = Promise.withResolvers<UnpackResult>()
+    this.#queue.push({ task, resolve, reject })
+    this.#dispatch()
+    return promise
+  }
+
+  /** Ends the workers; what they were doing rejects. */
+  async close(): Promise<void> {
+    this.#closed = true
+    for (const { reject } of this.#queue.splice(0)) reject(internal('the image store is closed'))
+    for (const timer of this.#idle.values()) clearTimeout(timer)
+    this.#idle.clear()
+    await Promise.all([...this.#workers].map((worker) => worker.terminate()))
+  }
+
+  #dispatch(): void {
+    while (this.#queue.length > 0) {
+      const worker = this.#takeIdle() ?? (this.#workers.size < this.#size ? this.#start() : undefined)
+      if (!worker) return
+      this.#give(worker, this.#queue.shift() as Waiting)
+    }
+  }
+
+  #takeIdle(): Worker | undefined {
+    for (const [worker, timer] of this.#idle) {
+      clearTimeout(timer)
+      this.#idle.delete(worker)
+      worker.ref()
+      return worker
+    }
+    return undefined
+  }
+
+  #start(): Worker {
+    const worker = new Worker(workerFile, { name: 'berth-unpack', env: {} })
+    this.#workers.add(worker)
+    worker.once('exit', () => {
+      clearTimeout(this.#idle.get(worker))
+      this.#idle.delete(worker)
+      this.#workers.delete(worker)
+      if (!this.#closed) this.#dispatch()
+    })
+    return worker
+  }
+
+  #give(worker: Worker, { task, resolve, reject }: Waiting): void {
+    const onMessage = (message: { result: UnpackResult } | { error: string }) => {
+      worker.off('error', onError).off('exit', onExit)
+      this.#rest(worker)
+      if ('result' in message) resolve(message.result)
+      else reject(operationFailed(message.error))
+    }
+    const onError = (error: unknown) => {
+      worker.off('message', onMessage).off('exit', onExit)
+      reject(internal('the worker that unpacks layers has failed', error))
+    }
+    const onExit = () => {
+      worker.off('message', onMessage).off('error', onError)
+      reject(internal('the worker that unpacks layers has ended'))
+    }
+    worker.once('message', onMessage).once('error', onError).once('exit', onExit)
+    worker.postMessage(task)
+  }
+
+  #rest(worker: Worker): void {
+    worker.unref()
+    const end = () => {
+      this.#idle.delete(worker)
+      void worker.terminate()
+    }
+    this.#idle.set(worker, setTimeout(end, idleTime).unref())
+    this.#dispatch()
+  }
+}

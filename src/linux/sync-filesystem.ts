@@ -1,0 +1,18 @@
+import { promises } from 'node:fs'
+import koffi from 'koffi'
+import { errnoError, libc } from './libc.ts'
+
+/**
+ * Writes everything that is dirty in the filesystem of `path` to its disk (syncfs(2)), without blocking the event loop.
+ * Since Linux 5.8 it reports a write-back error that happened since the descriptor was opened.
+ */
+export async function syncFilesystem(path: string): Promise<void> {
+  await using directory = await promises.open(path, 'r')
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  libc.syncfs.async(directory.fd, (error: unknown, result: number) => {
+    if (error) reject(error)
+    else if (result === -1) reject(errnoError('syncfs', koffi.errno(), path))
+    else resolve()
+  })
+  await promise
+}
