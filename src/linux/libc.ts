@@ -20,6 +20,7 @@ export const libc = {
   waitid: lib.func('int waitid(int idtype, uint id, void *info, int options)'),
   prctl: lib.func('int prctl(int option, ulong a, ulong b, ulong c, ulong d)'),
   pipe2: lib.func('int pipe2(void *fds, int flags)'),
+  flock: lib.func('int flock(int fd, int operation)'),
   socket: lib.func('int socket(int domain, int type, int protocol)'),
   bind: lib.func('int bind(int fd, const void *address, uint length)'),
   listen: lib.func('int listen(int fd, int backlog)'),

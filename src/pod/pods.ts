@@ -6,6 +6,7 @@ import type { Operation } from '../state/operations.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { containerExited } from './container-exited.ts'
 import { createContainer } from './create-container.ts'
+import { describeContainer, describeSandbox } from './describe.ts'
 import { type ExecOutcome, execSync } from './exec-sync.ts'
 import { containersOf, findContainer, getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -98,6 +99,14 @@ export class Pods {
     const sandbox = getSandbox(this.#parts, container.sandboxId)
     const shim = await this.#parts.shims.get(sandbox.shim)
     await shim.request('reopenLog', { id: container.id })
+  }
+
+  describeSandbox(record: SandboxRecord): object {
+    return describeSandbox(this.#parts, record)
+  }
+
+  describeContainer(record: ContainerRecord): object {
+    return describeContainer(this.#parts, record)
   }
 
   /** What is under way, oldest first. */

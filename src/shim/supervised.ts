@@ -55,7 +55,8 @@ export class SupervisedProcess {
     try {
       const { pid } = tty ? await this.#runWithTerminal(request) : await this.#runWithPipes(request)
       this.#started = { pid, startedAt: String(clock()) }
-      void this.#parts.reaper.wait(pid).then((status) => this.end(status))
+      // Not before the answer to "start" is on its way: the news of the exit comes after it.
+      void this.#parts.reaper.wait(pid).then((status) => setImmediate(() => this.end(status)))
       return this.#started
     } catch (error) {
       this.#output.finish()

@@ -1,0 +1,38 @@
+import type { RuntimeService } from '../../gen/cri_pb.ts'
+import type { Handlers } from '../handlers.ts'
+import { containerStatus } from './container-status.ts'
+import { createContainer } from './create-container.ts'
+import { execSync } from './exec-sync.ts'
+import { listContainers } from './list-containers.ts'
+import { listPodSandbox } from './list-pod-sandbox.ts'
+import { podSandboxStatus } from './pod-sandbox-status.ts'
+import { removeContainer } from './remove-container.ts'
+import { removePodSandbox } from './remove-pod-sandbox.ts'
+import { reopenContainerLog } from './reopen-container-log.ts'
+import { runPodSandbox } from './run-pod-sandbox.ts'
+import { runtimeConfig } from './runtime-config.ts'
+import { startContainer } from './start-container.ts'
+import { status } from './status.ts'
+import { stopContainer } from './stop-container.ts'
+import { stopPodSandbox } from './stop-pod-sandbox.ts'
+import { version } from './version.ts'
+
+/** The RPCs of RuntimeService that Berth has. */
+export const runtimeHandlers: Handlers<typeof RuntimeService> = {
+  version,
+  status,
+  runtimeConfig,
+  runPodSandbox,
+  stopPodSandbox,
+  removePodSandbox,
+  podSandboxStatus,
+  listPodSandbox,
+  createContainer,
+  startContainer,
+  stopContainer,
+  removeContainer,
+  listContainers,
+  containerStatus,
+  reopenContainerLog,
+  execSync,
+}

@@ -1,0 +1,29 @@
+import type { RuntimeService } from '../../gen/cri_pb.ts'
+import type { HandlerOf } from '../handlers.ts'
+import { verboseInfo } from '../shape/verbose.ts'
+
+/** Asked for every few seconds: from memory only. */
+export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, network, pods }, { verbose }) => {
+  const { ready, reason, message, configName } = network.ready()
+  return {
+    status: {
+      conditions: [
+        { type: 'RuntimeReady', status: true },
+        { type: 'NetworkReady', status: ready, reason, message },
+      ],
+    },
+    runtimeHandlers: [{ ...about.handlers[0], name: '' }, ...about.handlers].map((handler) => ({
+      name: handler.name,
+      features: {
+        recursiveReadOnlyMounts: handler.recursiveReadOnlyMounts ?? false,
+        userNamespaces: handler.userNamespaces ?? false,
+      },
+    })),
+    features: { supplementalGroupsPolicy: true },
+    ...verboseInfo(verbose, () => ({
+      config: about.config,
+      network: { ready, reason, message, configName },
+      operations: pods.operations(),
+    })),
+  }
+}

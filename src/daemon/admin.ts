@@ -1,0 +1,58 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { Images } from '../image/images.ts'
+import { BerthError, invalidArgument, messageOf, notFound } from '../lib/errors.ts'
+import type { Pods } from '../pod/pods.ts'
+
+/** The longest request body taken, in bytes. */
+const maxBody = 64 * 1024
+
+/**
+ * The admin API: HTTP with JSON on a unix socket that only root can open, for what CRI has no call for.
+ *
+ *     POST /v1/images/load   { "path": "/an/oci-layout" }   imports the images of an OCI layout
+ *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
+ *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
+ */
+export function createAdminServer(services: { readonly pods: Pods; readonly images: Images }): Server {
+  const routes: Record<string, (request: IncomingMessage) => Promise<unknown>> = {
+    'POST /v1/images/load': async (request) => {
+      const { path } = (await readJson(request)) as { path?: unknown }
+      if (typeof path !== 'string' || !path.startsWith('/')) throw invalidArgument('"path" must be an absolute path')
+      const images = await services.images.load(path)
+      return { images: images.map(({ id, repoTags }) => ({ id, repoTags })) }
+    },
+    'GET /v1/pulls': async () => ({ pulls: services.images.progress() }),
+    'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
+  }
+  return createServer(async (request, response) => {
+    const name = `${request.method} ${request.url}`
+    try {
+      if (!Object.hasOwn(routes, name)) throw notFound('admin call', name)
+      answer(response, 200, await routes[name]?.(request))
+    } catch (error) {
+      const code = error instanceof BerthError ? error.code : 'internal'
+      const status = code === 'not-found' ? 404 : code === 'invalid-argument' ? 400 : 500
+      answer(response, status, { error: { code, message: messageOf(error) } })
+    }
+  })
+}
+
+function answer(response: ServerResponse, status: number, body: unknown): void {
+  const text = JSON.stringify(body, (_, value) => (typeof value === 'bigint' ? String(value) : value))
+  response.writeHead(status, { 'content-type': 'application/json' }).end(`${text}\n`)
+}
+
+async function readJson(request: IncomingMessage): Promise<unknown> {
+  const chunks: Buffer[] = []
+  let bytes = 0
+  for await (const chunk of request as AsyncIterable<Buffer>) {
+    bytes += chunk.length
+    if (bytes > maxBody) throw invalidArgument(`the request is longer than ${maxBody} bytes`)
+    chunks.push(chunk)
+  }
+  try {
+    return JSON.parse(Buffer.concat(chunks).toString('utf8'))
+  } catch (error) {
+    throw invalidArgument(`the request is not JSON: ${messageOf(error)}`, error)
+  }
+}

@@ -1,0 +1,81 @@
+import { readFileSync } from 'node:fs'
+import { parse, TomlError } from 'smol-toml'
+import * as v from 'valibot'
+import { invalidArgument, messageOf } from '../lib/errors.ts'
+
+const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))
+
+/** The configuration file, key by key; what is absent has the value that docs/configuration.md names. */
+const schema = v.strictObject({
+  root: v.optional(absolutePath, '/var/lib/berth'),
+  state: v.optional(absolutePath, '/run/berth'),
+  socket: v.optional(absolutePath),
+  admin_socket: v.optional(absolutePath),
+  log_level: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
+  cgroup_parent: v.optional(absolutePath, '/berth'),
+  default_runtime: v.optional(v.string()),
+  runtime: v.optional(
+    v.record(
+      v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]+$/, 'is not a name for a runtime handler')),
+      v.strictObject({ path: v.optional(v.string()), args: v.optional(v.array(v.string())) }),
+    ),
+    {},
+  ),
+  cni: v.optional(
+    v.strictObject({
+      conf_dir: v.optional(absolutePath, '/etc/cni/net.d'),
+      bin_dirs: v.optional(v.array(absolutePath)),
+    }),
+    {},
+  ),
+  shim: v.optional(
+    v.strictObject({
+      pods_per_process: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 100),
+    }),
+    {},
+  ),
+  image: v.optional(
+    v.strictObject({
+      registry_config_dirs: v.optional(v.array(absolutePath)),
+      plain_http: v.optional(v.array(v.string())),
+      pinned: v.optional(v.array(v.string())),
+    }),
+    {},
+  ),
+})
+
+type Parsed = v.InferOutput<typeof schema>
+
+/** What berthd runs with: file, command line and defaults put together. */
+export type Config = Omit<Parsed, 'socket' | 'admin_socket'> & {
+  readonly socket: string
+  readonly admin_socket: string
+}
+
+/** The settings that the command line has too; they go before the file's. */
+export type Overrides = Partial<Pick<Parsed, 'root' | 'state' | 'socket' | 'admin_socket' | 'log_level'>>
+
+/** Reads the configuration file, if there is one, and checks it. Throws invalid-argument that names the key. */
+export function loadConfig(path: string | undefined, overrides: Overrides): Config {
+  const file = path === undefined ? {} : readToml(path)
+  const parsed = v.safeParse(schema, { ...file, ...overrides })
+  if (!parsed.success) {
+    const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+    throw invalidArgument(`the configuration${path ? ` in ${path}` : ''} is not valid: ${problems.join('; ')}`)
+  }
+  const config = parsed.output
+  return {
+    ...config,
+    socket: config.socket ?? `${config.state}/berth.sock`,
+    admin_socket: config.admin_socket ?? `${config.state}/admin.sock`,
+  }
+}
+
+function readToml(path: string): Record<string, unknown> {
+  try {
+    return parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    const what = error instanceof TomlError ? 'is not valid TOML' : 'cannot be read'
+    throw invalidArgument(`the configuration file ${path} ${what}: ${messageOf(error)}`, error)
+  }
+}

@@ -1,0 +1,154 @@
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { createCriServer, listen } from '../cri/server.ts'
+import type { HandlerFeatures } from '../cri/services.ts'
+import { Images } from '../image/images.ts'
+import { createClock } from '../lib/clock.ts'
+import { failedPrecondition } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+import { detectCgroups } from '../linux/cgroup/cgroups.ts'
+import { takeLock } from '../linux/lock-file.ts'
+import { Reaper } from '../linux/reaper.ts'
+import { becomeSubreaper } from '../linux/subreaper.ts'
+import { Network } from '../network/network.ts'
+import { probeHostFacts, withRuntime } from '../oci/host-facts.ts'
+import { OciRuntime } from '../oci/runtime.ts'
+import { ContainerExits } from '../pod/exits.ts'
+import type { RuntimeHandlers } from '../pod/handlers.ts'
+import { Layout } from '../pod/layout.ts'
+import { PipeHolder } from '../pod/pipe-holder.ts'
+import { Pods } from '../pod/pods.ts'
+import { ShimPool } from '../shim/pool.ts'
+import { containerRecords } from '../state/container-record.ts'
+import { openDatabase } from '../state/database.ts'
+import { Operations } from '../state/operations.ts'
+import { sandboxRecords } from '../state/sandbox-record.ts'
+import { Store } from '../state/store.ts'
+import { createAdminServer } from './admin.ts'
+import type { Config } from './config.ts'
+import { runtimeHandlers } from './runtime-handlers.ts'
+
+export interface DaemonOptions {
+  readonly config: Config
+  /** Of Berth, as semver. */
+  readonly version: string
+  /** The program of the shim. */
+  readonly shimEntry: string
+  readonly log: Logger
+}
+
+export interface Daemon {
+  /** Stops serving and lets go of everything; pods run on. */
+  close(): Promise<void>
+}
+
+/** Puts all rooms together, takes up what an earlier berthd left, and then serves. */
+export async function startDaemon({ config, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
+  const layout = new Layout(config.root, config.state)
+  mkdirSync(layout.root, { recursive: true, mode: 0o711 })
+  mkdirSync(layout.state, { recursive: true, mode: 0o711 })
+  if (!takeLock(join(layout.state, 'berthd.lock'))) {
+    throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
+  }
+  becomeSubreaper()
+  const reaper = new Reaper({ adopt: true })
+  const database = openDatabase(layout.database)
+  const sandboxes = new Store(database, sandboxRecords)
+  const containers = new Store(database, containerRecords)
+  const clock = createClock(newest(sandboxes.all(), containers.all()))
+  const handlers = runtimeHandlers(config, layout)
+  const network = new Network({
+    confDir: config.cni.conf_dir,
+    ...(config.cni.bin_dirs && { binDirs: config.cni.bin_dirs }),
+    database,
+    reaper,
+    log,
+  })
+  const images = new Images({
+    root: layout.images,
+    database,
+    log,
+    clock,
+    inUse: () => pods.imagesInUse(),
+    registry: { certsDirs: config.image.registry_config_dirs, plainHttp: config.image.plain_http },
+    ...(config.image.pinned && { pinned: config.image.pinned }),
+  })
+  const shims = new ShimPool(
+    { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },
+    { onExit: (exit) => pods.onExit(exit), onLost: (shim) => pods.onShimLost(shim) },
+  )
+  const { features, facts } = await probeHandlers(handlers, reaper)
+  const pods = new Pods({
+    layout,
+    settings: { cgroupParent: config.cgroup_parent, cgroupDriver: 'cgroupfs' },
+    handlers,
+    sandboxes,
+    containers,
+    operations: new Operations(),
+    exits: new ContainerExits(),
+    pipes: new PipeHolder(),
+    network,
+    images,
+    shims,
+    cgroups: detectCgroups(),
+    reaper,
+    host: facts,
+    clock,
+    log,
+  })
+  await network.start()
+  await pods.recover()
+  // The first pod should not wait for it.
+  void shims.get('0').catch(() => {})
+
+  const about = { version, cgroupDriver: 'cgroupfs' as const, handlers: features, config }
+  const cri = createCriServer({ pods, images, network, about }, log)
+  const admin = createAdminServer({ pods, images })
+  for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
+  const mask = process.umask(0o117)
+  await listen(cri, config.socket)
+  process.umask(0o177)
+  await new Promise<void>((resolve, reject) => admin.once('error', reject).listen(config.admin_socket, resolve))
+  process.umask(mask)
+  log.info({ socket: config.socket, version, sandboxes: pods.sandboxes().length }, 'serving CRI')
+
+  return {
+    async close() {
+      cri.forceShutdown()
+      admin.close()
+      admin.closeAllConnections()
+      network.close()
+      shims[Symbol.dispose]()
+      await images[Symbol.asyncDispose]()
+      for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
+      database.close()
+      reaper[Symbol.dispose]()
+    },
+  }
+}
+
+/** What the handlers' runtimes say they can do; the default's counts for the spec. */
+async function probeHandlers(handlers: RuntimeHandlers, reaper: Reaper) {
+  const host = probeHostFacts()
+  const probes = handlers.names.map(async (name) => {
+    const { command } = handlers.get(name)
+    const features = await new OciRuntime({ ...command, reaper }).features(AbortSignal.timeout(5000)).catch(() => undefined)
+    return { name, facts: withRuntime(host, features) }
+  })
+  const probed = await Promise.all(probes)
+  const features = probed.map(
+    ({ name, facts }): HandlerFeatures => ({
+      name,
+      recursiveReadOnlyMounts: facts.recursiveReadOnly,
+      userNamespaces: false,
+    }),
+  )
+  return { features, facts: probed[0]?.facts ?? host }
+}
+
+/** The newest time stamp on record: no new object may seem older, even when the clock was set back. */
+function newest(...lists: readonly Iterable<{ readonly createdAt: bigint }>[]): bigint {
+  let at = 0n
+  for (const list of lists) for (const { createdAt } of list) if (createdAt > at) at = createdAt
+  return at
+}

@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Command, Option } from 'commander'
+import { messageOf } from '../lib/errors.ts'
+import { createLogger } from '../lib/log.ts'
+import { loadConfig, type Overrides } from './config.ts'
+import { startDaemon } from './daemon.ts'
+
+/** berthd: see `berthd --help`. */
+interface Flags {
+  readonly config?: string
+  readonly root?: string
+  readonly state?: string
+  readonly socket?: string
+  readonly adminSocket?: string
+  readonly logLevel?: Overrides['log_level']
+}
+
+/** Unbuilt this file lies in src/daemon, bundled it is dist/berthd.js with the shim's bundle beside it. */
+const unbuilt = import.meta.url.endsWith('.ts')
+const packageFile = new URL(unbuilt ? '../../package.json' : '../package.json', import.meta.url)
+const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: string }
+
+const program = new Command('berthd')
+  .description('Berth: a Kubernetes container runtime. Serves CRI v1 on a unix socket; pods outlive it.')
+  .version(version)
+  .option('-c, --config <file>', 'configuration file, TOML (docs/configuration.md); built-in defaults without one')
+  .option('--root <folder>', 'data that survives a reboot: images, records (default: /var/lib/berth)')
+  .option('--state <folder>', 'data that does not: sockets, mounts, pipes (default: /run/berth)')
+  .option('--socket <path>', 'where to serve CRI (default: berth.sock in the state folder)')
+  .option('--admin-socket <path>', 'where to serve the admin API (default: admin.sock in the state folder)')
+  .addOption(new Option('--log-level <level>', 'what to log').choices(['debug', 'info', 'warn', 'error']))
+
+const flags = program.parse().opts<Flags>()
+
+try {
+  if (process.getuid?.() !== 0) throw new Error('berthd must run as root: it mounts, and makes namespaces and cgroups')
+  const config = loadConfig(flags.config, {
+    ...(flags.root && { root: flags.root }),
+    ...(flags.state && { state: flags.state }),
+    ...(flags.socket && { socket: flags.socket }),
+    ...(flags.adminSocket && { admin_socket: flags.adminSocket }),
+    ...(flags.logLevel && { log_level: flags.logLevel }),
+  })
+  const log = createLogger('berthd', config.log_level)
+  process.on('unhandledRejection', (error) => log.error({ error: messageOf(error), stack: stackOf(error) }, 'a bug: unhandled'))
+  const shimEntry = fileURLToPath(new URL(unbuilt ? '../shim/main.ts' : './berth-shim.js', import.meta.url))
+  const daemon = await startDaemon({ config, version, shimEntry, log })
+  const stop = async (signal: NodeJS.Signals) => {
+    log.info({ signal }, 'stopping; pods run on')
+    await daemon.close()
+    process.exit(0)
+  }
+  process.once('SIGTERM', stop).once('SIGINT', stop)
+} catch (error) {
+  process.stderr.write(`berthd: ${messageOf(error)}\n`)
+  process.exit(1)
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined
+}

@@ -1,0 +1,48 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '../lib/errors.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
+import type { PodParts } from './parts.ts'
+
+/** What `crictl inspectp` shows beside the status: where everything is, and how the sandbox came to be as it is. */
+export function describeSandbox(parts: PodParts, record: SandboxRecord): object {
+  const { netns, ipcns, utsns, hosts, resolvConf } = parts.layout.sandbox(record.id)
+  return {
+    state: record.state,
+    shim: record.shim,
+    runtimeType: parts.handlers.get(record.runtimeHandler).command.path,
+    namespaces: { net: netns, ipc: ipcns, uts: utsns },
+    hosts,
+    resolvConf,
+    network: parts.network.attachments().find((entry) => entry.sandboxId === record.id)?.attachment,
+    config: record.config,
+  }
+}
+
+/** What `crictl inspect` shows beside the status; `pid` and `runtimeSpec` under the names that containerd gave them. */
+export function describeContainer(parts: PodParts, record: ContainerRecord): object {
+  const { bundle, rootfs, upper } = parts.layout.container(record.id)
+  const sandbox = parts.sandboxes.get(record.sandboxId)
+  return {
+    sandboxID: record.sandboxId,
+    pid: 'pid' in record.state ? record.state.pid : 0,
+    state: record.state,
+    cgroup: record.cgroup,
+    runtimeType: sandbox && parts.handlers.get(sandbox.runtimeHandler).command.path,
+    bundle,
+    rootfs,
+    writableLayer: upper,
+    runtimeSpec: readSpec(join(bundle, 'config.json')),
+    config: record.config,
+  }
+}
+
+function readSpec(path: string): unknown {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined
+    throw error
+  }
+}
