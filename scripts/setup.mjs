@@ -154,15 +154,15 @@ function apt(command, ...packages) {
   run('apt-get', [...options, command, ...packages], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
 }
 
-/** Runs a program to its end; throws with the last lines of its output when it fails. */
+/** Runs a program to its end; throws with the ends of its output when it fails: npm says the cause first, apt-get last. */
 function run(file, args, options) {
   const result = spawnSync(file, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', ...options })
   if (result.error) throw new SetupError(`Cannot run ${file}: ${result.error.message}`)
   if (result.status === 0) return
-  const lines = `${result.stdout}${result.stderr}`.trim().split('\n').slice(-15).join('\n  ')
-  throw new SetupError(
-    `${file} ${args.join(' ')} failed (${result.signal ?? `exit code ${result.status}`}):\n  ${lines}`,
-  )
+  const lines = `${result.stdout}${result.stderr}`.trim().split('\n')
+  if (lines.length > 24) lines.splice(12, lines.length - 24, '…')
+  const outcome = result.signal ?? `exit code ${result.status}`
+  throw new SetupError(`${file} ${args.join(' ')} failed (${outcome}):\n  ${lines.join('\n  ')}`)
 }
 
 function isDebian() {
