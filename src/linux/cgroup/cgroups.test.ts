@@ -1,0 +1,131 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { test } from 'node:test'
+import { detectCgroups } from './cgroups.ts'
+
+/** A temp folder with files, as a cgroup tree looks; gone at the end of its scope. */
+function tree(files: Record<string, string>): { root: string } & Disposable {
+  const root = mkdtempSync(join(tmpdir(), 'berth-cgroup-'))
+  for (const [path, text] of Object.entries(files)) {
+    mkdirSync(dirname(join(root, path)), { recursive: true })
+    writeFileSync(join(root, path), text)
+  }
+  return { root, [Symbol.dispose]: () => rmSync(root, { recursive: true }) }
+}
+
+const v2 = (root: string) => detectCgroups({ version: 2, root })
+const v1 = (root: string) =>
+  detectCgroups({
+    version: 1,
+    hierarchies: [
+      { controllers: ['memory'], root: join(root, 'memory') },
+      { controllers: ['cpu', 'cpuacct'], root: join(root, 'cpu,cpuacct') },
+      { controllers: ['pids'], root: join(root, 'pids') },
+      { controllers: [], root: join(root, 'unified') },
+    ],
+  })
+
+test('version 2: processes, OOM kills and usage', () => {
+  using fixture = tree({
+    'pod/c1/cgroup.procs': '101\n102\n0\n',
+    'pod/c1/inner/cgroup.procs': '103\n',
+    'pod/cgroup.procs': '',
+    'pod/c1/memory.events': 'low 0\nhigh 0\nmax 7\noom 3\noom_kill 2\noom_group_kill 0\n',
+    'pod/c1/memory.current': '5000\n',
+    'pod/c1/memory.max': 'max\n',
+    'pod/c1/memory.stat': 'anon 1500\nfile 3000\ninactive_anon 7\ninactive_file 1000\npgfault 42\npgmajfault 4\n',
+    'pod/c1/cpu.stat': 'usage_usec 1234567\nuser_usec 1\nsystem_usec 1\n',
+    'pod/c1/pids.current': '3\n',
+  })
+  const cgroups = v2(fixture.root)
+  assert.equal(cgroups.exists('/pod/c1'), true)
+  assert.equal(cgroups.exists('/pod/c2'), false)
+  assert.deepEqual(cgroups.pids('/pod').sort(), [101, 102, 103])
+  assert.deepEqual(cgroups.pids('/pod/c2'), [])
+  assert.equal(cgroups.oomKills('/pod/c1'), 2)
+  assert.equal(cgroups.oomKills('/pod/c2'), 0)
+  assert.deepEqual(cgroups.usage('/pod/c1'), {
+    cpu: { usageNs: 1234567000n },
+    memory: { usage: 5000, workingSet: 4000, rss: 1500, pageFaults: 42, majorPageFaults: 4 },
+    pids: { current: 3 },
+  })
+  assert.deepEqual(cgroups.usage('/pod/c2'), {})
+})
+
+test('version 1: processes, OOM kills and usage', () => {
+  using fixture = tree({
+    'memory/pod/c1/cgroup.procs': '101\n102\n',
+    'pids/pod/c1/cgroup.procs': '101\n',
+    'unified/pod/c1/cgroup.procs': '101\n102\n109\n',
+    'memory/pod/c1/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 2\n',
+    'memory/pod/c1/inner/memory.oom_control': 'oom_kill_disable 0\nunder_oom 0\noom_kill 1\n',
+    'memory/pod/c1/memory.usage_in_bytes': '5000\n',
+    'memory/pod/c1/memory.limit_in_bytes': '8192\n',
+    'memory/pod/c1/memory.stat':
+      'rss 1\ntotal_rss 1500\ntotal_inactive_file 6000\ntotal_pgfault 42\ntotal_pgmajfault 4\n',
+    'cpu,cpuacct/pod/c1/cpuacct.usage': '123456789\n',
+    'pids/pod/c1/pids.current': '3\n',
+    'memory/pod/c2/memory.usage_in_bytes': '1\n',
+    'memory/pod/c2/memory.limit_in_bytes': '9223372036854771712\n',
+    'memory/pod/c2/memory.stat': 'total_rss 1\n',
+  })
+  const cgroups = v1(fixture.root)
+  assert.equal(cgroups.exists('/pod/c1'), true)
+  assert.equal(cgroups.exists('/pod/c3'), false)
+  assert.deepEqual(cgroups.pids('/pod').sort(), [101, 102, 109])
+  assert.equal(cgroups.oomKills('/pod/c1'), 3)
+  assert.equal(cgroups.oomKills('/pod/c3'), 0)
+  assert.deepEqual(cgroups.usage('/pod/c1'), {
+    cpu: { usageNs: 123456789n },
+    memory: { usage: 5000, workingSet: 0, rss: 1500, pageFaults: 42, majorPageFaults: 4, limit: 8192 },
+    pids: { current: 3 },
+  })
+  assert.equal(cgroups.usage('/pod/c2').memory?.limit, undefined)
+})
+
+test('remove takes the whole tree in every hierarchy, and nothing beside it; gone is fine', async () => {
+  using fixture = tree({})
+  const { root } = fixture
+  for (const path of ['memory/pod/c1/a/b', 'pids/pod/c1', 'unified/pod/c1/x', 'memory/pod/c10']) {
+    mkdirSync(join(root, path), { recursive: true })
+  }
+  await v1(root).remove('/pod/c1')
+  assert.ok(!existsSync(join(root, 'memory/pod/c1')))
+  assert.ok(!existsSync(join(root, 'pids/pod/c1')))
+  assert.ok(!existsSync(join(root, 'unified/pod/c1')))
+  assert.ok(existsSync(join(root, 'memory/pod/c10')))
+  await v1(root).remove('/pod/c1')
+  await v2(root).remove('/memory/pod/c10')
+  assert.ok(existsSync(join(root, 'memory/pod')))
+})
+
+test('a cgroup that stays busy is reported with who holds it', async () => {
+  using fixture = tree({ 'pod/c1/cgroup.procs': '101\n' })
+  await assert.rejects(v2(fixture.root).remove('/pod/c1', 30), /cannot remove cgroup .*\/pod\/c1: .*processes 101/)
+})
+
+test('killing ends at its deadline with what is left, and never hits a cgroup that this process is in', async () => {
+  using fixture = tree({
+    'pod/c1/cgroup.procs': `${process.pid}\n`,
+    'pod/c2/cgroup.procs': '2147483646\n',
+    'pod/c2/cgroup.kill': '',
+  })
+  await assert.rejects(v2(fixture.root).kill('/pod/c1'), /Berth itself/)
+  await assert.rejects(v2(fixture.root).kill('/pod/c2', 30), /processes 2147483646 of cgroup \/pod\/c2 are still there/)
+  await v2(fixture.root).kill('/pod/c3')
+})
+
+test('the root and paths that lead elsewhere are refused', async () => {
+  using fixture = tree({ 'pod/c1/cgroup.procs': '' })
+  for (const cgroups of [v1(fixture.root), v2(fixture.root)]) {
+    for (const path of ['', '/', '//', '/pod/..', '/../etc', 'pod', '/pod/', '/pod//c1', '/pod/./c1', '/pod\0']) {
+      const what = /not a cgroup that Berth may use/
+      assert.throws(() => cgroups.pids(path), what, path)
+      assert.throws(() => cgroups.exists(path), what, path)
+      await assert.rejects(cgroups.kill(path), what, path)
+      await assert.rejects(cgroups.remove(path), what, path)
+    }
+  }
+})
