@@ -52,7 +52,7 @@ function deviceAt(path: string, target: string): Device | undefined {
   return {
     path: target,
     type: stat.isBlockDevice() ? 'b' : 'c',
-    ...deviceNumber(stat.rdev),
+    ...splitDeviceNumber(stat.rdev),
     fileMode: Number(stat.mode & 0o7777n),
     uid: Number(stat.uid),
     gid: Number(stat.gid),
@@ -60,7 +60,7 @@ function deviceAt(path: string, target: string): Device | undefined {
 }
 
 /** As `gnu_dev_major` and `gnu_dev_minor` of glibc take a dev_t apart. */
-export function deviceNumber(rdev: bigint): { major: number; minor: number } {
+export function splitDeviceNumber(rdev: bigint): { major: number; minor: number } {
   return {
     major: Number(((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n)),
     minor: Number((rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n)),

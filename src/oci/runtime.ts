@@ -219,10 +219,12 @@ function isAbsent(result: CommandResult): boolean {
   return /does not exist|error opening file .*status/i.test(said(result))
 }
 
-/** The last line of stderr, without the decoration of runc's text log. */
+/** The last line of stderr, without what runc puts around it: `ERRO[0000] …` or `time=… level=error msg="…"`. */
 function said(result: CommandResult): string {
   const line = result.stderr.toString('utf8').trim().split('\n').at(-1) ?? ''
-  return line.replace(/^(time="[^"]*" )?level=error msg="?/, '').replace(/^(ERRO|FATA)\[\d+\] /, '')
+  const [, quoted] = /level=error msg="(.*)"$/.exec(line) ?? []
+  if (quoted !== undefined) return quoted.replace(/\\(["\\])/g, '$1')
+  return line.replace(/^(ERRO|FATA)\[\d+\] ?/, '').replace(/^time=\S+ level=error msg=/, '')
 }
 
 function endOf(status: ExitStatus): string {

@@ -27,6 +27,7 @@ import {
   NamespaceMode,
   NamespaceOptionSchema,
   PodSandboxConfigSchema,
+  SecurityProfile_ProfileType,
 } from '../../src/gen/cri_pb.ts'
 import { newId } from '../../src/lib/ids.ts'
 import { memfd } from '../../src/linux/command.ts'
@@ -96,6 +97,7 @@ function makeRootfs(): void {
     'mknod',
     'head',
     'rm',
+    'mkdir',
   ]) {
     symlinkSync('busybox', join(rootfs, 'bin', applet))
   }
@@ -346,7 +348,7 @@ test('capabilities, no_new_privs, seccomp and read-only places reach the kernel'
         },
         noNewPrivs: true,
         readonlyRootfs: true,
-        seccomp: { profileType: 0 },
+        seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
         runAsUser: { value: 12345n },
       },
     },
@@ -370,7 +372,9 @@ test('a privileged container has all devices, capabilities and a writable /sys',
 
 test('limits are in the cgroup that was asked for', async () => {
   const { text } = await runToEnd({
-    ...shell('cat /proc/self/cgroup; cat /proc/self/oom_score_adj'),
+    ...shell(
+      'cat /proc/self/cgroup; cd /sys/fs/cgroup; cat memory.max memory/memory.limit_in_bytes 2>/dev/null; cat /proc/self/oom_score_adj',
+    ),
     linux: {
       resources: {
         memoryLimitInBytes: 64n << 20n,
@@ -382,6 +386,7 @@ test('limits are in the cgroup that was asked for', async () => {
     },
   })
   assert.match(text, new RegExp(`memory:.*${parent}/[0-9a-f]{64}\n|0::${parent}/[0-9a-f]{64}\n|0::/\n`))
+  assert.ok(text.includes(`\n${64 << 20}\n`), text)
   const { oomScoreAdj, mayLowerOomScore } = probeHostFacts()
   assert.match(text, new RegExp(`\n${mayLowerOomScore ? -998 : Math.max(oomScoreAdj, -998)}\n$`))
 })
@@ -392,6 +397,40 @@ test('devices: what was asked for can be used, the rest cannot', async () => {
     devices: [{ hostPath: '/dev/null', containerPath: '/dev/given', permissions: 'rw' }],
   })
   assert.match(text, /^read\nhead: \/tmp\/mem: Operation not permitted\n$/)
+})
+
+test('mounts: read-only with and without what is below, made where missing, masked', async () => {
+  const volume = join(folder, 'tree')
+  mkdirSync(join(volume, 'below'), { recursive: true })
+  mountTmpfs(join(volume, 'below'), 1024 * 1024)
+  try {
+    const { text } = await runToEnd({
+      ...shell(
+        'for d in ro rro new; do touch /$d/x $([ $d = new ] || echo /$d/below/x) 2>&1; done; cat /proc/version /secret',
+      ),
+      mounts: [
+        { containerPath: '/ro', hostPath: volume, readonly: true },
+        { containerPath: '/rro', hostPath: volume, readonly: true, recursiveReadOnly: true },
+        { containerPath: '/new', hostPath: join(folder, 'made/for/it') },
+        { containerPath: '/secret', hostPath: paths.hosts },
+      ],
+      linux: { securityContext: { maskedPaths: ['/proc/version', '/secret'] } },
+    })
+    const refused = ['/ro/x', '/rro/x', '/rro/below/x'].map((path) => `touch: ${path}: Read-only file system\n`)
+    assert.equal(text, refused.join(''))
+    assert.ok(existsSync(join(folder, 'made/for/it/x')))
+  } finally {
+    unmount(join(volume, 'below'))
+  }
+})
+
+test('a Localhost seccomp profile', async () => {
+  const profile = join(folder, 'seccomp.json')
+  const syscalls = [{ names: ['mkdir', 'mkdirat'], action: 'SCMP_ACT_ERRNO', errnoRet: 38 }]
+  writeFileSync(profile, JSON.stringify({ defaultAction: 'SCMP_ACT_ALLOW', syscalls }))
+  const seccomp = { profileType: SecurityProfile_ProfileType.Localhost, localhostRef: profile }
+  const { text } = await runToEnd({ ...shell('mkdir /tmp/x 2>&1'), linux: { securityContext: { seccomp } } })
+  assert.equal(text, "mkdir: can't create directory '/tmp/x': Function not implemented\n")
 })
 
 test("the image's links do not lead out of its root file system", () => {

@@ -1,0 +1,33 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync, writeFileSync, appendFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { lastErrorIn, lastLoggedError, logLength } from './runtime-log.ts'
+
+test('the last error of a log', () => {
+  const lines = [
+    '{"level":"error","msg":"first","time":"t"}',
+    '{"level":"error","msg":"the cause","time":"t"}',
+    '{"level":"warning","msg":"later","time":"t"}',
+    '{"level":"error"}',
+    'null',
+    'plain text',
+    '{"level":"err',
+  ]
+  assert.equal(lastErrorIn(lines.join('\n')), 'the cause')
+  assert.equal(lastErrorIn(''), undefined)
+})
+
+test('only what was written since counts', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-log-'))
+  const path = join(folder, 'log.json')
+  assert.equal(logLength(path), 0)
+  assert.equal(lastLoggedError(path, 0), undefined)
+  writeFileSync(path, '{"level":"error","msg":"of another start"}\n')
+  const before = logLength(path)
+  assert.equal(lastLoggedError(path, before), undefined)
+  appendFileSync(path, `${'x'.repeat(100_000)}\n{"level":"error","msg":"of this one"}\n`)
+  assert.equal(lastLoggedError(path, before), 'of this one')
+  rmSync(folder, { recursive: true })
+})
