@@ -34,7 +34,9 @@ export function createCriServer(services: Services, log: Logger): Server {
 /** Listens on the unix socket at `path`, which must not exist. */
 export function listen(server: Server, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
-    server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) => (error ? reject(error) : resolve()))
+    server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) =>
+      error ? reject(error) : resolve(),
+    )
   })
 }
 

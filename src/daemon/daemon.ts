@@ -132,7 +132,9 @@ async function probeHandlers(handlers: RuntimeHandlers, reaper: Reaper) {
   const host = probeHostFacts()
   const probes = handlers.names.map(async (name) => {
     const { command } = handlers.get(name)
-    const features = await new OciRuntime({ ...command, reaper }).features(AbortSignal.timeout(5000)).catch(() => undefined)
+    const features = await new OciRuntime({ ...command, reaper })
+      .features(AbortSignal.timeout(5000))
+      .catch(() => undefined)
     return { name, facts: withRuntime(host, features) }
   })
   const probed = await Promise.all(probes)

@@ -43,7 +43,9 @@ try {
     ...(flags.logLevel && { log_level: flags.logLevel }),
   })
   const log = createLogger('berthd', config.log_level)
-  process.on('unhandledRejection', (error) => log.error({ error: messageOf(error), stack: stackOf(error) }, 'a bug: unhandled'))
+  process.on('unhandledRejection', (error) =>
+    log.error({ error: messageOf(error), stack: stackOf(error) }, 'a bug: unhandled'),
+  )
   const shimEntry = fileURLToPath(new URL(unbuilt ? '../shim/main.ts' : './berth-shim.js', import.meta.url))
   const daemon = await startDaemon({ config, version, shimEntry, log })
   const stop = async (signal: NodeJS.Signals) => {

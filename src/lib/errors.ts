@@ -57,7 +57,8 @@ export const deadlineExceeded = (message: string, cause?: unknown) =>
 export const cancelled = (message: string, cause?: unknown) => new BerthError('cancelled', message, cause)
 
 /** The CRI has it, Berth does not do it yet. */
-export const unimplemented = (what: string) => new BerthError('unimplemented', `${what} is not implemented by Berth yet`)
+export const unimplemented = (what: string) =>
+  new BerthError('unimplemented', `${what} is not implemented by Berth yet`)
 
 /** A failure with no better code; `unknown` is what the kubelet expects of failed operations (as containerd answers). */
 export const operationFailed = (message: string, cause?: unknown) => new BerthError('unknown', message, cause)

@@ -11,7 +11,9 @@ export function containerMetadata(config: ContainerConfig | undefined): Containe
   if (!metadata) throw invalidArgument('the container configuration has no metadata: a name is needed')
   if (metadata.name === '') throw invalidArgument('the container configuration has no metadata.name')
   if (/[\0-\x1f\x7f/]/.test(metadata.name)) {
-    throw invalidArgument(`metadata.name of the container has characters that no name has: ${JSON.stringify(metadata.name)}`)
+    throw invalidArgument(
+      `metadata.name of the container has characters that no name has: ${JSON.stringify(metadata.name)}`,
+    )
   }
   return metadata
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { toJson } from '@bufbuild/protobuf'
+import { ContainerConfigSchema, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { errnoOf } from '../lib/errors.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
@@ -16,7 +18,7 @@ export function describeSandbox(parts: PodParts, record: SandboxRecord): object 
     hosts,
     resolvConf,
     network: parts.network.attachments().find((entry) => entry.sandboxId === record.id)?.attachment,
-    config: record.config,
+    config: toJson(PodSandboxConfigSchema, record.config),
   }
 }
 
@@ -34,7 +36,7 @@ export function describeContainer(parts: PodParts, record: ContainerRecord): obj
     rootfs,
     writableLayer: upper,
     runtimeSpec: readSpec(join(bundle, 'config.json')),
-    config: record.config,
+    config: toJson(ContainerConfigSchema, record.config),
   }
 }
 

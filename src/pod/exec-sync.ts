@@ -26,7 +26,9 @@ export async function execSync(
 ): Promise<ExecOutcome> {
   const container = getContainer(parts, id)
   if (container.state.phase !== 'running') {
-    throw failedPrecondition(`container "${container.id}" is ${container.state.phase}: commands run in running containers only`)
+    throw failedPrecondition(
+      `container "${container.id}" is ${container.state.phase}: commands run in running containers only`,
+    )
   }
   const sandbox = getSandbox(parts, container.sandboxId)
   const { bundle } = parts.layout.container(container.id)

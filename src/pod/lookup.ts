@@ -49,6 +49,7 @@ function find<T extends { readonly id: string; readonly state: { readonly phase:
   const exact = records.get(id)
   const found = exact ? [exact] : [...records.all()].filter((record) => record.id.startsWith(id))
   const listed = found.filter((record) => record.state.phase !== 'creating')
-  if (listed.length > 1) throw invalidArgument(`"${id}" is the beginning of ${listed.length} ${kind} ids; give more of it`)
+  if (listed.length > 1)
+    throw invalidArgument(`"${id}" is the beginning of ${listed.length} ${kind} ids; give more of it`)
   return listed[0]
 }

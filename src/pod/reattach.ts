@@ -69,12 +69,16 @@ async function adopt(
   const { id } = container
   await shim.request('adopt', { ...launchOf(parts, container), pid, startedAt: String(startedAt) })
   const end = watchProcess(parts.reaper, pid, () => parts.cgroups.pids(container.cgroup).includes(pid))
-  void end.then(async (status) => {
-    if (!status) {
-      const message = 'its exit code was lost together with its shim'
-      parts.log.warn({ container: id }, message)
-      recordEvent(parts, id, { type: 'exit-lost', at: parts.clock(), message })
-    }
-    await shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0 }) })
-  }).catch((error) => parts.log.error({ container: id, error: messageOf(error) }, 'the end of a container was not recorded'))
+  void end
+    .then(async (status) => {
+      if (!status) {
+        const message = 'its exit code was lost together with its shim'
+        parts.log.warn({ container: id }, message)
+        recordEvent(parts, id, { type: 'exit-lost', at: parts.clock(), message })
+      }
+      await shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0 }) })
+    })
+    .catch((error) =>
+      parts.log.error({ container: id, error: messageOf(error) }, 'the end of a container was not recorded'),
+    )
 }

@@ -10,7 +10,9 @@ export function sandboxMetadata(config: PodSandboxConfig | undefined): PodSandbo
   for (const field of ['name', 'namespace', 'uid'] as const) {
     if (metadata[field] === '') throw invalidArgument(`the sandbox configuration has no metadata.${field}`)
     if (/[\0-\x1f\x7f/]/.test(metadata[field])) {
-      throw invalidArgument(`metadata.${field} of the sandbox has characters that no name has: ${JSON.stringify(metadata[field])}`)
+      throw invalidArgument(
+        `metadata.${field} of the sandbox has characters that no name has: ${JSON.stringify(metadata[field])}`,
+      )
     }
   }
   return metadata

@@ -38,7 +38,8 @@ function setSysctl(name: string, value: string): void {
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') throw invalidArgument(`sysctls: this kernel has no ${name} in a pod`, error)
-    if (errno === 'EINVAL') throw invalidArgument(`sysctls: the kernel refuses ${JSON.stringify(value)} for ${name}`, error)
+    if (errno === 'EINVAL')
+      throw invalidArgument(`sysctls: the kernel refuses ${JSON.stringify(value)} for ${name}`, error)
     throw error
   }
 }

@@ -17,7 +17,9 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
     async (setStage) => {
       const { state } = getContainer(parts, container.id)
       if (state.phase !== 'created') {
-        throw failedPrecondition(`container "${container.id}" is ${state.phase}: only a created container can be started`)
+        throw failedPrecondition(
+          `container "${container.id}" is ${state.phase}: only a created container can be started`,
+        )
       }
       const sandbox = getSandbox(parts, container.sandboxId)
       if (sandbox.state.phase !== 'ready') {

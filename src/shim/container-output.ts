@@ -31,9 +31,7 @@ export class ContainerOutput {
   read(stream: LogStream, fd: number): void {
     const formatter = new LogFormatter(stream)
     this.#formatters.push(formatter)
-    this.#readers.push(
-      new OutputReader(fd, (chunk) => this.#append(formatter.add(chunk, formatTimestamp(clock())))),
-    )
+    this.#readers.push(new OutputReader(fd, (chunk) => this.#append(formatter.add(chunk, formatTimestamp(clock())))))
   }
 
   /** Goes on in a new log file after the old one was renamed. */

@@ -27,7 +27,12 @@ test('a long line is cut into parts of the largest size', () => {
   const lines = add(formatter, `${text}\n`).split('\n')
   assert.deepEqual(
     lines.map((line) => [line.split(' ')[2], line.split(' ')[3]?.length]),
-    [['P', maxLineBytes], ['P', maxLineBytes], ['F', 5], [undefined, undefined]],
+    [
+      ['P', maxLineBytes],
+      ['P', maxLineBytes],
+      ['F', 5],
+      [undefined, undefined],
+    ],
   )
 })
 
@@ -44,7 +49,10 @@ test('cut anywhere, the same bytes come out', () => {
     let out = ''
     for (let from = 0; from < text.length; from += size) out += add(formatter, text.slice(from, from + size))
     out += formatter.end(at).toString()
-    const rejoined = out.split('\n').slice(0, -1).map((line) => line.slice(at.length + 10) + (line[at.length + 8] === 'F' ? '\n' : ''))
+    const rejoined = out
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => line.slice(at.length + 10) + (line[at.length + 8] === 'F' ? '\n' : ''))
     assert.equal(rejoined.join('').trimEnd(), text.trimEnd())
   }
 })

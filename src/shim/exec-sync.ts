@@ -47,7 +47,8 @@ export async function execSync(params: ExecSyncParams, reaper: Reaper, signal: A
     signal.throwIfAborted()
     return { exitCode: status.exitCode, stdout: stdout.finish(), stderr: stderr.finish() }
   } catch (error) {
-    if (deadline?.aborted && !(error instanceof BerthError && error.code === 'deadline-exceeded')) throw timedOut(params)
+    if (deadline?.aborted && !(error instanceof BerthError && error.code === 'deadline-exceeded'))
+      throw timedOut(params)
     throw error
   } finally {
     stdout.finish()

@@ -19,7 +19,9 @@ const socket = values.socket
 if (socket === undefined || values.log === undefined) throw new Error('berth-shim needs --socket and --log')
 
 const log = createLogger('berth-shim', 'info', openSync(values.log, 'a', 0o640))
-process.on('uncaughtException', (error) => log.error({ error: messageOf(error), stack: error.stack }, 'a bug: uncaught'))
+process.on('uncaughtException', (error) =>
+  log.error({ error: messageOf(error), stack: error.stack }, 'a bug: uncaught'),
+)
 // It leads a session of its own, but a service manager may still signal its whole group: only berthd ends a shim.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {})
 

@@ -33,7 +33,9 @@ export async function startShim(request: ShimProcessRequest): Promise<number> {
   using pipe = disposableSocket(ready.read)
   await new Promise<void>((resolve, reject) => {
     pipe.socket.once('data', () => resolve())
-    pipe.socket.once('end', () => reject(unavailable(`the berth-shim process ${pid} died at its start; see ${request.log}`)))
+    pipe.socket.once('end', () =>
+      reject(unavailable(`the berth-shim process ${pid} died at its start; see ${request.log}`)),
+    )
   })
   return pid
 }

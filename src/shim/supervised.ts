@@ -140,4 +140,3 @@ type RunRequestWithoutStdio = Omit<Parameters<OciRuntime['run']>[0], 'stdio' | '
 function closeAll(stdio: RuntimeStdio): void {
   for (const fd of [stdio.stdin, stdio.stdout, stdio.stderr]) closeSync(fd)
 }
-

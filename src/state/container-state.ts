@@ -96,7 +96,14 @@ function exited(startedAt: bigint | undefined, event: Extract<ContainerEvent, { 
   const killed = event.signal === 9 || event.exitCode === 137
   const reason = event.oomKilled && killed ? 'OOMKilled' : event.exitCode === 0 ? 'Completed' : 'Error'
   const finishedAt = atLeast(event.at, startedAt)
-  return { phase: 'exited', startedAt: startedAt ?? event.at, finishedAt, exitCode: event.exitCode, reason, message: '' }
+  return {
+    phase: 'exited',
+    startedAt: startedAt ?? event.at,
+    finishedAt,
+    exitCode: event.exitCode,
+    reason,
+    message: '',
+  }
 }
 
 function exitLost(startedAt: bigint | undefined, at: bigint, message: string): ExitedState {

@@ -30,6 +30,9 @@ test('a record that cannot be read is reported and stays', () => {
     },
   })
   assert.equal(picky.load().records.size, 0)
-  assert.deepEqual(picky.load().unreadable.map(({ id, version }) => ({ id, version })), [{ id: 'a', version: 1 }])
+  assert.deepEqual(
+    picky.load().unreadable.map(({ id, version }) => ({ id, version })),
+    [{ id: 'a', version: 1 }],
+  )
   assert.equal(new RecordTable(database, plain).load().records.get('a')?.name, 'one')
 })

@@ -71,7 +71,11 @@ export function containerStatus(
     logPath: record.logPath,
     ...(config.linux?.resources && { resources: { linux: config.linux.resources } }),
     user: {
-      linux: { uid: BigInt(user.uid), gid: BigInt(user.gid), supplementalGroups: user.groups.map((gid) => BigInt(gid)) },
+      linux: {
+        uid: BigInt(user.uid),
+        gid: BigInt(user.gid),
+        supplementalGroups: user.groups.map((gid) => BigInt(gid)),
+      },
     },
     stopSignal: criSignal(record.stopSignal),
   }
@@ -84,6 +88,10 @@ function imageRef(record: ContainerRecord, image: StoredImage | undefined): stri
 
 /** A signal's name as images write it, in CRI's words: `SIGRTMIN+3` is `SIGRTMINPLUS3`. */
 function criSignal(signal: string): Signal {
-  const name = signal.toUpperCase().replace(/^(SIG)?/, 'SIG').replace('+', 'PLUS').replace(/-(\d+)$/, 'MINUS$1')
+  const name = signal
+    .toUpperCase()
+    .replace(/^(SIG)?/, 'SIG')
+    .replace('+', 'PLUS')
+    .replace(/-(\d+)$/, 'MINUS$1')
   return (SignalSchema.values.find((value) => value.name === name)?.number ?? Signal.RUNTIME_DEFAULT) as Signal
 }
