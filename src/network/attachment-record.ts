@@ -23,7 +23,7 @@ export interface AttachmentRecord {
   readonly hostPorts: readonly HostPort[]
   /** Since `attached`, and kept while `detaching`. */
   readonly attachment?: Attachment
-  /** The result of the last plugin that succeeded, for DEL. */
+  /** The result of the last plugin that succeeded when not all did, for DEL. */
   readonly lastResult?: PluginResult
   /** Why the last DEL failed. */
   readonly error?: string

@@ -63,7 +63,7 @@ export function parseNetworkConfiguration(text: string, form: 'list' | 'single')
   try {
     data = JSON.parse(text)
   } catch (error) {
-    throw new Error(`it is not JSON (${messageOf(error)})`)
+    throw new Error(`it is not JSON (${messageOf(error)})`, { cause: error })
   }
   const read = v.safeParse(listSchema, form === 'single' ? wrap(data) : data, { abortEarly: true })
   if (!read.success) throw new Error(read.issues[0].message)

@@ -133,15 +133,23 @@ export class Network implements NetworkPort {
     if (!isNetns(netnsPath)) throw netnsMissing(netnsPath, configuration.name)
     this.#warnOfUnusedPorts(sandboxId, configuration, hostPorts.length)
 
-    const adding: AttachmentRecord = { stage: 'adding', configuration, runtime, hostPorts }
+    const started = performance.now()
+    const adding: AttachmentRecord = {
+      stage: 'adding',
+      configuration,
+      runtime: onlyWanted(runtime, configuration),
+      hostPorts,
+    }
     this.#put(adding)
     let lastResult: PluginResult | undefined
     try {
-      const result = await this.#add(configuration, runtime, signal, (each) => {
+      const result = await this.#add(adding, signal, (each) => {
         lastResult = each
       })
       const attachment = this.#attachmentOf(adding, result)
-      this.#put({ ...adding, stage: 'attached', attachment, lastResult: result })
+      this.#put({ ...adding, stage: 'attached', attachment })
+      const ms = Math.round(performance.now() - started)
+      this.#log.debug({ sandboxId, network: configuration.name, ips: attachment.ips, ms }, 'attached to the network')
       return attachment
     } catch (error) {
       await this.#undo({ ...adding, ...(lastResult ? { lastResult } : {}) })
@@ -151,8 +159,7 @@ export class Network implements NetworkPort {
 
   /** The pod's network and its loopback at the same time; when one fails, the other is stopped, and both have ended. */
   async #add(
-    configuration: NetworkConfiguration,
-    runtime: RuntimeArguments,
+    { configuration, runtime }: AttachmentRecord,
     signal: AbortSignal | undefined,
     onResult: (result: PluginResult) => void,
   ): Promise<PluginResult> {
@@ -215,11 +222,11 @@ export class Network implements NetworkPort {
    * A namespace that is gone (a reboot, somebody else) leaves addresses, port mappings and the like to be released.
    */
   async #delete(record: AttachmentRecord): Promise<void> {
-    const { runtime, configuration, lastResult } = record
+    const { runtime, configuration, attachment, lastResult } = record
     this.#tryPut({ ...record, stage: 'detaching' })
     try {
       const netnsPath = isNetns(runtime.netnsPath) ? runtime.netnsPath : ''
-      await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, lastResult)
+      await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, attachment?.result ?? lastResult)
     } catch (error) {
       this.#tryPut({ ...record, stage: 'detaching', error: messageOf(error) })
       throw error
@@ -256,6 +263,14 @@ export class Network implements NetworkPort {
     if (count === 0 || plugins.some(({ capabilities }) => capabilities?.portMappings)) return
     this.#log.warn({ sandboxId, network: name }, 'no plugin of the network maps host ports (portmap); the pod has none')
   }
+}
+
+/** What no plugin asks for (all annotations of the pod, mostly) need not be on record. */
+function onlyWanted(runtime: RuntimeArguments, { plugins }: NetworkConfiguration): RuntimeArguments {
+  const wanted = Object.entries(runtime.capabilityArgs).filter(([capability]) =>
+    plugins.some(({ capabilities }) => capabilities?.[capability]),
+  )
+  return { ...runtime, capabilityArgs: Object.fromEntries(wanted) }
 }
 
 function isNetns(path: string): boolean {

@@ -51,7 +51,7 @@ export async function deleteFromNetwork(
   host: PluginHost,
   network: NetworkConfiguration,
   runtime: RuntimeArguments,
-  result: PluginResult | undefined,
+  result: object | undefined,
 ): Promise<void> {
   for (const plugin of network.plugins.toReversed()) {
     const { call, outcome } = await callPlugin(host, 'DEL', network, plugin, runtime, result)
@@ -78,7 +78,7 @@ async function callPlugin(
   network: NetworkConfiguration,
   plugin: PluginConfiguration,
   runtime?: RuntimeArguments,
-  prevResult?: PluginResult,
+  prevResult?: object,
   signal?: AbortSignal,
 ): Promise<{ call: PluginCall; outcome: PluginOutcome }> {
   const call = { verb, plugin: plugin.type, network: network.name, netnsPath: runtime?.netnsPath ?? '' }

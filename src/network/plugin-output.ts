@@ -59,7 +59,7 @@ export function parsePluginResult(stdout: Buffer, version: CniVersion): PluginRe
     // What cannot be written again (nested too deeply) could be neither recorded nor handed to the next plugin.
     JSON.stringify(result)
   } catch (error) {
-    throw new Error(`${messageOf(error)}; it begins ${JSON.stringify(text.slice(0, 80))}`)
+    throw new Error(`${messageOf(error)}; it begins ${JSON.stringify(text.slice(0, 80))}`, { cause: error })
   }
   return withVersion(result, version)
 }
