@@ -95,21 +95,22 @@ export class OciRuntime {
   async delete(request: { id: string; force?: boolean; signal?: AbortSignal }): Promise<void> {
     const args = request.force ? ['delete', '--force', request.id] : ['delete', request.id]
     const result = await this.#command(args, request.signal)
-    if (result.exitCode !== 0 && !isAbsent(result)) throw this.#failure('delete', result)
+    if (result.exitCode !== 0 && !isAbsent(result, request.id)) throw this.#failure('delete', result)
   }
 
   /** Sends a signal, by name or number, to the first process. Answers false when there is no running one. */
   async kill(request: { id: string; signal: NodeJS.Signals | number; abort?: AbortSignal }): Promise<boolean> {
     const result = await this.#command(['kill', request.id, String(request.signal)], request.abort)
     if (result.exitCode === 0) return true
-    if (isAbsent(result) || /not running|already finished|no such process/i.test(said(result))) return false
+    if (isAbsent(result, request.id) || /not running|already finished|no such process/i.test(said(result))) return false
     throw this.#failure('kill', result)
   }
 
   /** What the runtime knows of a container; throws not-found when nothing. */
   async state(request: { id: string; signal?: AbortSignal }): Promise<RuntimeState> {
     const result = await this.#command(['state', request.id], request.signal)
-    if (result.exitCode !== 0) throw isAbsent(result) ? noSuchContainer(request.id) : this.#failure('state', result)
+    if (result.exitCode !== 0)
+      throw isAbsent(result, request.id) ? noSuchContainer(request.id) : this.#failure('state', result)
     return JSON.parse(result.stdout.toString('utf8')) as RuntimeState
   }
 
@@ -117,7 +118,8 @@ export class OciRuntime {
   async update(request: { id: string; resources: LinuxResources; signal?: AbortSignal }): Promise<void> {
     const args = ['update', '--resources', '-', request.id]
     const result = await this.#command(args, request.signal, JSON.stringify(request.resources))
-    if (result.exitCode !== 0) throw isAbsent(result) ? noSuchContainer(request.id) : this.#failure('update', result)
+    if (result.exitCode !== 0)
+      throw isAbsent(result, request.id) ? noSuchContainer(request.id) : this.#failure('update', result)
   }
 
   /** What the runtime says it can do; undefined when it is too old to have the command. */
@@ -214,9 +216,11 @@ function environment(): Record<string, string> {
   return { PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
 }
 
-/** runc: `container does not exist`; crun: `error opening file /…/status: No such file or directory`. */
-function isAbsent(result: CommandResult): boolean {
-  return /does not exist|error opening file .*status/i.test(said(result))
+/** runc: `container does not exist`; crun: `error opening file '…/<id>/status': No such file`, `cannot open directory '…/<id>': No such file`. */
+function isAbsent(result: CommandResult, id: string): boolean {
+  const text = said(result)
+  if (/does not exist/i.test(text)) return true
+  return text.includes(`/${id}`) && /(error opening file|cannot open directory) .*No such file or directory/i.test(text)
 }
 
 /** The last line of stderr, without what runc puts around it: `ERRO[0000] …` or `time=… level=error msg="…"`. */
