@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { Reaper } from '../reaper.ts'
+import { spawn } from '../spawn.ts'
 import { detectCgroups } from './cgroups.ts'
 
 /** A temp folder with files, as a cgroup tree looks; gone at the end of its scope. */
@@ -23,6 +25,7 @@ const v1 = (root: string) =>
       { controllers: ['memory'], root: join(root, 'memory') },
       { controllers: ['cpu', 'cpuacct'], root: join(root, 'cpu,cpuacct') },
       { controllers: ['pids'], root: join(root, 'pids') },
+      { controllers: ['freezer'], root: join(root, 'freezer') },
       { controllers: [], root: join(root, 'unified') },
     ],
   })
@@ -127,5 +130,26 @@ test('the root and paths that lead elsewhere are refused', async () => {
       await assert.rejects(cgroups.kill(path), what, path)
       await assert.rejects(cgroups.remove(path), what, path)
     }
+  }
+})
+
+test('without cgroup.kill (before Linux 5.14, and version 1): freeze, SIGKILL, thaw', async () => {
+  using reaper = new Reaper({ adopt: false })
+  for (const [make, file, thawed] of [
+    [v2, 'pod/c1/cgroup.freeze', '0'],
+    [v1, 'freezer/pod/c1/freezer.state', 'THAWED'],
+  ] as const) {
+    const nothing = openSync('/dev/null', 'r+')
+    const pid = spawn({ file: '/bin/sleep', args: ['100'], stdin: nothing, stdout: nothing, stderr: nothing })
+    closeSync(nothing)
+    using fixture = tree({
+      'pod/c1/cgroup.procs': `${pid}\n`,
+      'pids/pod/c1/cgroup.procs': `${pid}\n`,
+      [file]: '______',
+    })
+    // Nobody takes the process off the list here: it ends at the deadline.
+    await assert.rejects(make(fixture.root).kill('/pod/c1', 20), /are still there/)
+    assert.equal((await reaper.wait(pid)).signal, 9)
+    assert.ok(readFileSync(join(fixture.root, file), 'utf8').startsWith(thawed))
   }
 })
