@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+import { ListPodSandboxResponseSchema, type PodSandbox } from '../../client/index.ts'
+import type { Cli } from '../cli.ts'
+import { ago } from '../format/age.ts'
+import { formatData, messageJson } from '../format/json.ts'
+import { describePodState, parsePodState } from '../format/states.ts'
+import { formatTable } from '../format/table.ts'
+import { addListOptions, describeMaps, type ListOptions, newestFirst, tableId } from '../list-options.ts'
+
+export function addPods(program: Command, cli: Cli): void {
+  addListOptions(program.command('pods').description('list pods'), 'pod').action(async (options: ListOptions) => {
+    const filter = {
+      ...(options.state !== undefined && { state: { state: parsePodState(options.state) } }),
+      ...(options.label && { labelSelector: options.label }),
+    }
+    const answer = await cli.cri.runtime.listPodSandbox({ filter }, cli.ask)
+    const wanted = answer.items.filter(
+      ({ id, metadata }) =>
+        (options.id === undefined || id.startsWith(options.id)) &&
+        (options.name === undefined || options.name.test(metadata?.name ?? '')) &&
+        (options.namespace === undefined || options.namespace.test(metadata?.namespace ?? '')),
+    )
+    const pods = newestFirst(wanted, options)
+    const now = cli.terminal.now()
+    if (options.quiet) return pods.forEach(({ id }) => cli.print(id))
+    if (options.output !== 'table') {
+      const data = messageJson(ListPodSandboxResponseSchema, { ...answer, items: pods })
+      return void cli.terminal.stdout.write(formatData(data, options.output))
+    }
+    if (options.verbose) return pods.forEach((pod) => cli.print(describe(pod, now)))
+    const header = ['POD ID', 'CREATED', 'STATE', 'NAME', 'NAMESPACE', 'ATTEMPT', 'RUNTIME']
+    cli.terminal.stdout.write(formatTable([header, ...pods.map((pod) => row(pod, options, now))]))
+  })
+}
+
+function row({ id, createdAt, state, metadata, runtimeHandler }: PodSandbox, options: ListOptions, now: number) {
+  const { name = '', namespace = '', attempt = 0 } = metadata ?? {}
+  const cells = [tableId(id, options), ago(createdAt, now), describePodState(state), name, namespace, String(attempt)]
+  return [...cells, runtimeHandler || '(default)']
+}
+
+function describe(pod: PodSandbox, now: number): string {
+  return [
+    `ID: ${pod.id}`,
+    `Name: ${pod.metadata?.name ?? ''}`,
+    `UID: ${pod.metadata?.uid ?? ''}`,
+    `Namespace: ${pod.metadata?.namespace ?? ''}`,
+    `Attempt: ${pod.metadata?.attempt ?? 0}`,
+    `Status: ${describePodState(pod.state)}`,
+    `Created: ${ago(pod.createdAt, now)}`,
+    `Runtime: ${pod.runtimeHandler || '(default)'}`,
+    ...describeMaps(pod),
+  ].join('\n')
+}

@@ -1,0 +1,32 @@
+import { type DescMessage, type JsonObject, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf'
+import { stringify } from 'yaml'
+
+/** A message as crictl shows it: camelCase names, enum values by name, 64-bit numbers as strings, defaults included. */
+export function messageJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonObject {
+  return toJson(schema, message, { alwaysEmitImplicit: true }) as JsonObject
+}
+
+/**
+ * The verbose `info` of a status answer: texts by topic, which are JSON as a rule. Topics become keys beside `status`, as
+ * crictl has it; what is not a JSON object stays a text.
+ */
+export function infoJson(info: Readonly<Record<string, string>>): JsonObject {
+  return Object.fromEntries(
+    Object.entries(info)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([topic, text]) => [topic, text.startsWith('{') ? parseOrText(text) : text.replaceAll(/^"+|"+$/g, '')]),
+  )
+}
+
+function parseOrText(text: string): JsonValue {
+  try {
+    return JSON.parse(text) as JsonValue
+  } catch {
+    return text
+  }
+}
+
+/** JSON or YAML text that ends with a newline. */
+export function formatData(data: JsonValue, format: string): string {
+  return format === 'yaml' ? stringify(data, { lineWidth: 0 }) : `${JSON.stringify(data, undefined, 2)}\n`
+}

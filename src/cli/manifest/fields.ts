@@ -1,0 +1,127 @@
+import { invalidArgument } from '../../lib/errors.ts'
+
+/**
+ * An object of a manifest that remembers which of its fields were read, so that those nobody asked for can be named to the
+ * user instead of being dropped in silence. Absent and null are the same. Reading a field of another type than asked for
+ * throws BerthError invalid-argument with the field's path.
+ */
+export class Fields {
+  /** Where in the manifest this is: `spec.containers[0]`. */
+  readonly path: string
+  readonly #values: Readonly<Record<string, unknown>>
+  readonly #read = new Set<string>()
+  readonly #children: Fields[] = []
+  readonly #ignored: string[] = []
+
+  constructor(value: unknown, path: string) {
+    if (value === null || typeof value !== 'object' || Array.isArray(value)) {
+      throw invalidArgument(`${path || 'the manifest'} must be an object`)
+    }
+    this.path = path
+    this.#values = value as Record<string, unknown>
+  }
+
+  /** Whether the field is there; does not count as reading it. */
+  has(key: string): boolean {
+    return this.#values[key] !== undefined && this.#values[key] !== null
+  }
+
+  string(key: string): string | undefined {
+    return this.#typed(key, 'a string', (value) => (typeof value === 'string' ? value : undefined))
+  }
+
+  /** A string that must be there and not be empty. */
+  requiredString(key: string): string {
+    const value = this.string(key)
+    if (!value) throw invalidArgument(`${this.#pathOf(key)} is missing`)
+    return value
+  }
+
+  boolean(key: string): boolean | undefined {
+    return this.#typed(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
+  }
+
+  /** A whole number. */
+  integer(key: string): number | undefined {
+    return this.#typed(key, 'a whole number', (value) => (Number.isSafeInteger(value) ? (value as number) : undefined))
+  }
+
+  /** A number or a string, as a string: quantities are written both ways. */
+  quantity(key: string): string | undefined {
+    return this.#typed(key, 'a quantity such as 100m or 64Mi', (value) =>
+      typeof value === 'number' || typeof value === 'string' ? String(value) : undefined,
+    )
+  }
+
+  strings(key: string): string[] {
+    const value = this.#typed(key, 'a list of strings', (list) =>
+      Array.isArray(list) && list.every((item) => typeof item === 'string') ? (list as string[]) : undefined,
+    )
+    return value ?? []
+  }
+
+  integers(key: string): number[] {
+    const value = this.#typed(key, 'a list of whole numbers', (list) =>
+      Array.isArray(list) && list.every(Number.isSafeInteger) ? (list as number[]) : undefined,
+    )
+    return value ?? []
+  }
+
+  /** An object of strings, such as labels. */
+  stringMap(key: string): Readonly<Record<string, string>> {
+    const value = this.#typed(key, 'an object of strings', (map) =>
+      typeof map === 'object' &&
+      !Array.isArray(map) &&
+      Object.values(map ?? {}).every((item) => typeof item === 'string')
+        ? (map as Record<string, string>)
+        : undefined,
+    )
+    return value ?? {}
+  }
+
+  object(key: string): Fields | undefined {
+    const value = this.#typed(key, 'an object', (object) => object)
+    return value === undefined ? undefined : this.#child(value, this.#pathOf(key))
+  }
+
+  objects(key: string): Fields[] {
+    const value = this.#typed(key, 'a list', (list) => (Array.isArray(list) ? (list as unknown[]) : undefined))
+    return (value ?? []).map((item, index) => this.#child(item, `${this.#pathOf(key)}[${index}]`))
+  }
+
+  /** Counts the field as not supported, though it was read; for values that are not. */
+  ignore(key: string): void {
+    this.#ignored.push(this.#pathOf(key))
+  }
+
+  /** The paths of the fields, here and below, that nobody read. Empty objects and lists say nothing and do not count. */
+  unread(): string[] {
+    const own = Object.entries(this.#values)
+      .filter(([key, value]) => !this.#read.has(key) && !isNothing(value))
+      .map(([key]) => this.#pathOf(key))
+    return [...this.#ignored, ...own, ...this.#children.flatMap((child) => child.unread())]
+  }
+
+  #typed<T>(key: string, what: string, check: (value: unknown) => T | undefined): T | undefined {
+    this.#read.add(key)
+    const value = this.#values[key]
+    if (value === undefined || value === null) return undefined
+    const checked = check(value)
+    if (checked === undefined) throw invalidArgument(`${this.#pathOf(key)} must be ${what}`)
+    return checked
+  }
+
+  #child(value: unknown, path: string): Fields {
+    const child = new Fields(value, path)
+    this.#children.push(child)
+    return child
+  }
+
+  #pathOf(key: string): string {
+    return this.path === '' ? key : `${this.path}.${key}`
+  }
+}
+
+function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || (typeof value === 'object' && Object.keys(value).length === 0)
+}

@@ -1,0 +1,121 @@
+import { createHash } from 'node:crypto'
+import { invalidArgument } from '../../lib/errors.ts'
+import { type ContainerManifest, readContainer } from './container.ts'
+import { Fields } from './fields.ts'
+import { type PodSecurity, readPodSecurity } from './security.ts'
+import { readVolume, type Volume } from './volumes.ts'
+
+/** What `berth run` understands of a v1 Pod. */
+export interface PodManifest {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly hostname: string
+  readonly hostNetwork: boolean
+  readonly hostPid: boolean
+  readonly hostIpc: boolean
+  readonly shareProcessNamespace: boolean
+  /** Only for dnsPolicy None; otherwise the pod has the node's resolv.conf. */
+  readonly dns: Dns | undefined
+  readonly runtimeHandler: string
+  readonly security: PodSecurity
+  readonly volumes: readonly Volume[]
+  readonly initContainers: readonly ContainerManifest[]
+  readonly containers: readonly ContainerManifest[]
+}
+
+export interface Dns {
+  readonly servers: readonly string[]
+  readonly searches: readonly string[]
+  readonly options: readonly string[]
+}
+
+/** A manifest and the paths of its fields that have no effect. */
+export interface ReadPod {
+  readonly pod: PodManifest
+  readonly ignored: readonly string[]
+}
+
+/**
+ * Reads a Pod manifest (parsed YAML or JSON).
+ *
+ * @throws BerthError invalid-argument, which names the field
+ */
+export function readPod(manifest: unknown): ReadPod {
+  const root = new Fields(manifest, '')
+  const kind = `${root.string('apiVersion')} ${root.string('kind')}`
+  if (kind !== 'v1 Pod') {
+    throw invalidArgument(`berth run takes manifests with apiVersion v1 and kind Pod, this one has ${kind}`)
+  }
+  const metadata = root.object('metadata')
+  const spec = root.object('spec')
+  if (!metadata || !spec) throw invalidArgument('a Pod needs metadata and spec')
+  const pod = readSpec(metadata, spec)
+  return { pod, ignored: root.unread() }
+}
+
+function readSpec(metadata: Fields, spec: Fields): PodManifest {
+  const name = metadata.requiredString('name')
+  const namespace = metadata.string('namespace') || 'default'
+  const containers = spec.objects('containers').map((fields) => readContainer(fields, false))
+  const initContainers = spec.objects('initContainers').map((fields) => readContainer(fields, true))
+  if (containers.length === 0) throw invalidArgument('spec.containers is empty: a pod needs a container')
+  const names = [...initContainers, ...containers].map((container) => container.name)
+  const twice = names.find((other, index) => names.indexOf(other) !== index)
+  if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
+  // Nothing restarts containers here; saying so for the default, too, would be noise.
+  const restartPolicy = spec.string('restartPolicy') ?? 'Never'
+  if (restartPolicy !== 'Never') spec.ignore('restartPolicy')
+  return {
+    name,
+    namespace,
+    uid: metadata.string('uid') || derivedUid(namespace, name),
+    labels: metadata.stringMap('labels'),
+    annotations: metadata.stringMap('annotations'),
+    hostname: (spec.string('hostname') || name).slice(0, 63).replace(/[-.]+$/, ''),
+    hostNetwork: spec.boolean('hostNetwork') ?? false,
+    hostPid: spec.boolean('hostPID') ?? false,
+    hostIpc: spec.boolean('hostIPC') ?? false,
+    shareProcessNamespace: spec.boolean('shareProcessNamespace') ?? false,
+    dns: readDns(spec),
+    runtimeHandler: spec.string('runtimeClassName') ?? '',
+    security: readPodSecurity(spec.object('securityContext')),
+    volumes: spec.objects('volumes').map(readVolume),
+    initContainers,
+    containers,
+  }
+}
+
+/** The policy None has its own resolver; all others mean the node's, as there is no cluster with a DNS of its own. */
+function readDns(spec: Fields): Dns | undefined {
+  const policy = spec.string('dnsPolicy') ?? 'Default'
+  if (policy !== 'None') {
+    if (policy !== 'Default') spec.ignore('dnsPolicy')
+    return undefined
+  }
+  const config = spec.object('dnsConfig')
+  const options = config?.objects('options') ?? []
+  return {
+    servers: config?.strings('nameservers') ?? [],
+    searches: config?.strings('searches') ?? [],
+    options: options.map((option) => {
+      const value = option.string('value')
+      return option.requiredString('name') + (value === undefined ? '' : `:${value}`)
+    }),
+  }
+}
+
+/** A UUID (version 8, RFC 9562) that is always the same for a pod of that name, so that a second run finds the first. */
+export function derivedUid(namespace: string, name: string): string {
+  const hash = createHash('sha256').update(`berth run ${namespace}/${name}`).digest('hex')
+  const variant = ((Number.parseInt(hash.charAt(16), 16) & 0x3) | 0x8).toString(16)
+  return [
+    hash.slice(0, 8),
+    hash.slice(8, 12),
+    `8${hash.slice(13, 16)}`,
+    `${variant}${hash.slice(17, 20)}`,
+    hash.slice(20, 32),
+  ].join('-')
+}

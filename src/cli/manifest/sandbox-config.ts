@@ -1,0 +1,76 @@
+import { create } from '@bufbuild/protobuf'
+import {
+  NamespaceMode,
+  type PodSandboxConfig,
+  PodSandboxConfigSchema,
+  Protocol,
+  SecurityProfile_ProfileType,
+} from '../../client/index.ts'
+import { podNameLabel, podNamespaceLabel, podUidLabel } from '../pod-labels.ts'
+import type { Dns, PodManifest } from './pod.ts'
+
+/** Where the kubelet, and so `berth run`, keeps the logs of a pod. */
+export const logsFolder = '/var/log/pods'
+
+/** The folder of a pod's logs; each container has its own below. */
+export const logDirectory = ({ namespace, name, uid }: PodManifest) => `${logsFolder}/${namespace}_${name}_${uid}`
+
+/** The sandbox of a pod in CRI terms, as the kubelet would ask for it. The cgroup parent is left to the runtime. */
+export function sandboxConfig(pod: PodManifest, attempt: number): PodSandboxConfig {
+  const { name, namespace, uid, security } = pod
+  return create(PodSandboxConfigSchema, {
+    metadata: { name, namespace, uid, attempt },
+    hostname: pod.hostNetwork ? '' : pod.hostname,
+    logDirectory: logDirectory(pod),
+    ...(pod.dns && { dnsConfig: dnsConfig(pod.dns) }),
+    portMappings: portMappings(pod),
+    labels: { ...pod.labels, [podNameLabel]: name, [podNamespaceLabel]: namespace, [podUidLabel]: uid },
+    annotations: pod.annotations,
+    linux: {
+      sysctls: security.sysctls,
+      securityContext: {
+        namespaceOptions: namespaceOptions(pod),
+        privileged: [...pod.initContainers, ...pod.containers].some((container) => container.security.privileged),
+        seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
+        supplementalGroups: security.supplementalGroups.map(BigInt),
+        ...(security.seLinux && { selinuxOptions: security.seLinux }),
+        ...(security.runAsUser !== undefined && { runAsUser: { value: BigInt(security.runAsUser) } }),
+        ...(security.runAsUser !== undefined &&
+          security.runAsGroup !== undefined && { runAsGroup: { value: BigInt(security.runAsGroup) } }),
+      },
+    },
+  })
+}
+
+const dnsConfig = ({ servers, searches, options }: Dns) => ({
+  servers: [...servers],
+  searches: [...searches],
+  options: [...options],
+})
+
+/** The namespaces of a pod and of each of its containers. */
+export function namespaceOptions(pod: PodManifest) {
+  return {
+    network: pod.hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
+    pid: pidMode(pod),
+    ipc: pod.hostIpc ? NamespaceMode.NODE : NamespaceMode.POD,
+  }
+}
+
+function pidMode({ hostPid, shareProcessNamespace }: PodManifest): NamespaceMode {
+  if (hostPid) return NamespaceMode.NODE
+  return shareProcessNamespace ? NamespaceMode.POD : NamespaceMode.CONTAINER
+}
+
+function portMappings(pod: PodManifest) {
+  if (pod.hostNetwork) return []
+  const ports = [...pod.initContainers.filter(({ sidecar }) => sidecar), ...pod.containers].flatMap(
+    ({ ports }) => ports,
+  )
+  return ports.map(({ protocol, containerPort, hostPort, hostIp }) => ({
+    protocol: Protocol[protocol],
+    containerPort,
+    hostPort,
+    hostIp,
+  }))
+}

@@ -1,0 +1,102 @@
+import { Command, CommanderError, Option } from 'commander'
+import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
+import { addCreate } from './commands/create.ts'
+import { addExec } from './commands/exec.ts'
+import { addImageFsInfo } from './commands/imagefsinfo.ts'
+import { addImages } from './commands/images.ts'
+import { addInfo } from './commands/info.ts'
+import { addInspect, addInspectImage, addInspectPod } from './commands/inspect.ts'
+import { addLogs } from './commands/logs.ts'
+import { addPods } from './commands/pods.ts'
+import { addPs } from './commands/ps.ts'
+import { addPull } from './commands/pull.ts'
+import { addRemove } from './commands/rm.ts'
+import { addRemoveImage } from './commands/rmi.ts'
+import { addRemovePod } from './commands/rmp.ts'
+import { addRun } from './commands/run.ts'
+import { addRunPod } from './commands/runp.ts'
+import { addRuntimeConfig } from './commands/runtime-config.ts'
+import { addStart } from './commands/start.ts'
+import { addStop } from './commands/stop.ts'
+import { addStopPod } from './commands/stopp.ts'
+import { addVersion } from './commands/version.ts'
+import { version } from './version.ts'
+
+export const defaultEndpoint = 'unix:///run/berth/berth.sock'
+
+/** The groups of `berth --help`, with their commands in order. */
+const groups = {
+  'Pods and containers:': [
+    addRun,
+    addPods,
+    addPs,
+    addLogs,
+    addExec,
+    addInspect,
+    addInspectPod,
+    addStop,
+    addStopPod,
+    addRemove,
+    addRemovePod,
+  ],
+  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo],
+  'Step by step:': [addRunPod, addCreate, addStart],
+  'Runtime and program:': [addVersion, addInfo, addRuntimeConfig],
+}
+
+/**
+ * Runs `berth` with these arguments (without the program's name) and returns its exit code: 0, that of an `exec`ed command,
+ * 1 for a failure, 130 when the user ended it.
+ */
+export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
+  const program = createProgram(terminal)
+  using cli = new Cli(terminal, () => program.opts<GlobalOptions>())
+  for (const [heading, commands] of Object.entries(groups)) {
+    program.commandsGroup(heading)
+    for (const add of commands) add(program, cli)
+  }
+  try {
+    await program.parseAsync(args, { from: 'user' })
+    return cli.exitCode
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode
+    if (terminal.signal.aborted) return 130
+    terminal.stderr.write(`${describeFailure(error, terminal.env)}\n`)
+    return 1
+  }
+}
+
+function createProgram({ stdout, stderr, env }: Terminal): Command {
+  return new Command('berth')
+    .description('Runs and shows pods, containers and images of a CRI runtime: Berth, containerd, CRI-O.')
+    .version(version, '-v, --version', 'show the version of berth')
+    .addOption(
+      new Option('-r, --runtime-endpoint <endpoint>', 'socket of the runtime')
+        .default(env.CONTAINER_RUNTIME_ENDPOINT || defaultEndpoint)
+        .helpGroup('Options:'),
+    )
+    .option(
+      '-i, --image-endpoint <endpoint>',
+      'socket of the image service, when it is another',
+      env.IMAGE_SERVICE_ENDPOINT,
+    )
+    .option('-t, --timeout <duration>', 'give up on a call after this long (10s for calls that only ask)')
+    .addHelpCommand(
+      new Command('help').argument('[command]').description('show the help of a command').helpGroup('Runtime and program:'),
+    )
+    .helpOption('-h, --help', 'show this help')
+    .showHelpAfterError('(berth --help shows the commands; berth <command> --help what one takes)')
+    .addHelpText('after', helpTail)
+    .enablePositionalOptions()
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => stdout.write(text),
+      writeErr: (text) => stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'berth: ')),
+    })
+}
+
+const helpTail = `
+Pods, containers and images are named by id, by the beginning of one, or by name: web, default/web, default/web/nginx.
+Options of berth itself go before the command. Environment: CONTAINER_RUNTIME_ENDPOINT, IMAGE_SERVICE_ENDPOINT,
+DEBUG=1 for stack traces.`

@@ -1,0 +1,99 @@
+import type { Container, PodSandbox } from '../client/index.ts'
+import { BerthError, invalidArgument } from '../lib/errors.ts'
+import { shortId } from '../lib/ids.ts'
+import type { Cli } from './cli.ts'
+import { podNameOf, podNamespaceOf, podUidOf } from './pod-labels.ts'
+
+/** Something that a user can name. */
+export interface Candidate {
+  readonly id: string
+  /** The names it answers to, such as `web` and `default/web`. */
+  readonly names: readonly string[]
+  /** Candidates of one lineage are the attempts of one thing; by name, the newest is meant. */
+  readonly lineage: string
+  readonly createdAt: bigint
+}
+
+/**
+ * The candidate that `query` names: by id or the beginning of one, or by name.
+ *
+ * @param listCommand what shows the user the choice: `berth ps -a`
+ * @throws BerthError not-found; invalid-argument when it could be several
+ */
+export function resolveOne(
+  kind: string,
+  query: string,
+  candidates: readonly Candidate[],
+  listCommand: string,
+): Candidate {
+  const exact = candidates.find(({ id }) => id === query)
+  if (exact) return exact
+  const newest = new Map<string, Candidate>()
+  for (const candidate of candidates.filter(({ names }) => names.includes(query))) {
+    const other = newest.get(candidate.lineage)
+    if (!other || other.createdAt < candidate.createdAt) newest.set(candidate.lineage, candidate)
+  }
+  const matches = new Set([...candidates.filter(({ id }) => query !== '' && id.startsWith(query)), ...newest.values()])
+  const [match] = matches
+  if (match === undefined) {
+    throw new BerthError('not-found', `no ${kind} has the id or name "${query}"; ${listCommand} shows what there is`)
+  }
+  if (matches.size > 1) {
+    const choice = Array.from(matches, ({ id, names }) => `${shortId(id)} (${names.at(-1) ?? 'no name'})`)
+    throw invalidArgument(
+      `"${query}" could be any of ${matches.size} ${kind}s: ${choice.join(', ')}; write more of the id`,
+    )
+  }
+  return match
+}
+
+const fullId = /^[0-9a-f]{64}$/
+
+/** The id of the container that `query` names: an id, the beginning of one, or `[[namespace/]pod/]name`. */
+export async function resolveContainer(cli: Cli, query: string): Promise<string> {
+  if (fullId.test(query)) return query
+  const { containers } = await cli.cri.runtime.listContainers({}, cli.ask)
+  return resolveOne('container', query, containers.map(containerCandidate), 'berth ps -a').id
+}
+
+/** The id of the pod sandbox that `query` names: an id, the beginning of one, or `[namespace/]name`. */
+export async function resolvePod(cli: Cli, query: string): Promise<string> {
+  if (fullId.test(query)) return query
+  const { items } = await cli.cri.runtime.listPodSandbox({}, cli.ask)
+  return resolveOne('pod', query, items.map(podCandidate), 'berth pods').id
+}
+
+/** The id of the image that `query` names: a name, a digest, an id or the beginning of one. */
+export async function resolveImage(cli: Cli, query: string): Promise<string> {
+  const { image } = await cli.cri.image.imageStatus({ image: { image: query } }, cli.ask)
+  if (image) return image.id
+  const { images } = await cli.cri.image.listImages({}, cli.ask)
+  const candidates = images.map(({ id, repoTags, repoDigests }) => ({
+    id: hexOf(id),
+    names: [...repoDigests, ...repoTags],
+    lineage: id,
+    createdAt: 0n,
+  }))
+  const { lineage } = resolveOne('image', hexOf(query), candidates, 'berth images')
+  return lineage
+}
+
+/** Image ids are shown without the algorithm in front, and some runtimes have none. */
+const hexOf = (id: string) => id.replace(/^sha256:/, '')
+
+export function containerCandidate(container: Container): Candidate {
+  const name = container.metadata?.name ?? ''
+  const pod = podNameOf(container.labels)
+  const namespace = podNamespaceOf(container.labels)
+  return {
+    id: container.id,
+    names: [name, ...(pod ? [`${pod}/${name}`] : []), ...(pod && namespace ? [`${namespace}/${pod}/${name}`] : [])],
+    lineage: `${podUidOf(container.labels) || container.podSandboxId}/${name}`,
+    createdAt: container.createdAt,
+  }
+}
+
+export function podCandidate({ id, metadata, createdAt }: PodSandbox): Candidate {
+  const { name = '', namespace = '', uid = '' } = metadata ?? {}
+  return { id, names: [name, `${namespace}/${name}`], lineage: `${namespace}/${name}/${uid}`, createdAt }
+}
