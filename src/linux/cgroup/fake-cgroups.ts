@@ -1,0 +1,42 @@
+import type { CgroupUsage, Cgroups } from './cgroups.ts'
+
+/** Cgroups in memory: a test sets which are there, with their processes. */
+export class FakeCgroups implements Cgroups {
+  readonly version = 2
+  /** The processes by path; a path in here exists. */
+  readonly processes = new Map<string, number[]>()
+  readonly oomKillCounts = new Map<string, number>()
+  readonly usages = new Map<string, CgroupUsage>()
+  /** Every call that changes something, as `kill <path>` and `remove <path>`. */
+  readonly calls: string[] = []
+
+  exists(path: string): boolean {
+    return this.#below(path).length > 0
+  }
+
+  pids(path: string): number[] {
+    return this.#below(path).flatMap((each) => this.processes.get(each) ?? [])
+  }
+
+  async kill(path: string): Promise<void> {
+    this.calls.push(`kill ${path}`)
+    for (const each of this.#below(path)) this.processes.set(each, [])
+  }
+
+  async remove(path: string): Promise<void> {
+    this.calls.push(`remove ${path}`)
+    for (const each of this.#below(path)) this.processes.delete(each)
+  }
+
+  oomKills(path: string): number {
+    return this.oomKillCounts.get(path) ?? 0
+  }
+
+  usage(path: string): CgroupUsage {
+    return this.usages.get(path) ?? {}
+  }
+
+  #below(path: string): string[] {
+    return [...this.processes.keys()].filter((each) => each === path || each.startsWith(`${path}/`))
+  }
+}
