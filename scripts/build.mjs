@@ -4,16 +4,18 @@
  *     node scripts/build.mjs               build
  *     node scripts/build.mjs --if-stale    only when a source is newer than dist/
  *
- * koffi stays outside, it has a native part. Sources find each other with `new URL('./x.ts', import.meta.url)`; in the
- * bundle these become the built files' names.
+ * koffi stays outside, it has a native part. What a source starts as a process or a worker of its own (the shim, the unpack
+ * worker) it looks for beside itself, built or unbuilt; so every such file has its name here.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { dirname, join, relative, resolve } from 'node:path'
+import { chmodSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findNode, root } from './setup.mjs'
 
 const dist = join(root, 'dist')
+/** The build under way: dist/ is replaced only by a whole one. */
+const next = join(root, 'dist.next')
 const stamp = join(dist, '.built')
 
 /** The programs and workers, by the name of the built file. */
@@ -21,6 +23,7 @@ const programs = {
   berthd: 'src/daemon/main.ts',
   'berth-shim': 'src/shim/main.ts',
   berth: 'src/cli/main.ts',
+  'unpack-worker': 'src/image/unpack/unpack-worker.ts',
 }
 
 /** What other packages import: `berth/client`. */
@@ -44,11 +47,13 @@ function filesBelow(folder) {
 /** Builds everything; throws with esbuild's or tsc's own messages. */
 export async function build() {
   const started = new Date()
-  rmSync(dist, { recursive: true, force: true })
+  rmSync(next, { recursive: true, force: true })
   await bundle(programs, `#!/usr/bin/env node\n${requireBanner}`)
   await bundle(libraries, requireBanner)
-  for (const name of Object.keys(programs)) chmodSync(join(dist, `${name}.js`), 0o755)
+  for (const name of Object.keys(programs)) chmodSync(join(next, `${name}.js`), 0o755)
   emitTypes()
+  rmSync(dist, { recursive: true, force: true })
+  renameSync(next, dist)
   writeFileSync(stamp, '')
   // As old as the start of the build: a source that was saved meanwhile counts as newer.
   utimesSync(stamp, started, started)
@@ -59,7 +64,7 @@ async function bundle(entryPoints, banner) {
   await esbuild.build({
     absWorkingDir: root,
     entryPoints,
-    outdir: dist,
+    outdir: next,
     bundle: true,
     platform: 'node',
     format: 'esm',
@@ -70,32 +75,16 @@ async function bundle(entryPoints, banner) {
     legalComments: 'none',
     logLevel: 'warning',
     banner: { js: banner },
-    plugins: [builtNames],
   })
-}
-
-/** Puts the name of the built file in place of a source file that the code finds by `new URL(…, import.meta.url)`. */
-const builtNames = {
-  name: 'built-names',
-  setup({ onLoad }) {
-    onLoad({ filter: /[/\\]src[/\\].*\.ts$/ }, ({ path }) => ({
-      loader: 'ts',
-      contents: readFileSync(path, 'utf8')
-        .replace(/^#!/, '//')
-        .replaceAll(/new URL\('(\.{1,2}\/[^']+\.ts)', import\.meta\.url\)/g, (_, specifier) => {
-          const source = relative(root, resolve(dirname(path), specifier))
-          const name = Object.keys(programs).find((program) => programs[program] === source)
-          if (name === undefined) throw new Error(`${path}: ${source} is not among the programs of scripts/build.mjs`)
-          return `new URL('./${name}.js', import.meta.url)`
-        }),
-    }))
-  },
 }
 
 /** The declarations of berth/client, in dist/types. */
 function emitTypes() {
   const tsc = join(root, 'node_modules/typescript/bin/tsc')
-  const result = spawnSync(findNode(), [tsc, '-p', 'tsconfig.types.json'], { cwd: root, encoding: 'utf8' })
+  const result = spawnSync(findNode(), [tsc, '-p', 'tsconfig.types.json', '--outDir', join(next, 'types')], {
+    cwd: root,
+    encoding: 'utf8',
+  })
   if (result.status !== 0) throw new Error(`tsc: ${result.stdout}${result.stderr}`)
 }
 

@@ -37,17 +37,14 @@ const neededForTests = [
   { what: 'runc', package: 'runc', present: () => hasProgram('runc') },
 ]
 
-/** A failure that the user can do something about: its message is all that is shown. */
-class SetupError extends Error {}
-
 /** Installs what is missing. Throws an Error with a message for the user when that cannot be done. */
-export function setup({ tests = false } = {}) {
-  if (process.platform !== 'linux') throw new SetupError('Berth runs on Linux only.')
+export async function setup({ tests = false } = {}) {
+  if (process.platform !== 'linux') throw new Error('Berth runs on Linux only.')
   if (process.getuid() !== 0) {
-    throw new SetupError('Berth needs root: it mounts file systems and makes namespaces. Try: sudo npm start')
+    throw new Error('Berth needs root: it mounts file systems and makes namespaces. Try: sudo npm start')
   }
-  installNpmPackages()
-  installDebianPackages(tests ? [...needed, ...neededForTests] : needed)
+  await installNpmPackages()
+  await installDebianPackages(tests ? [...needed, ...neededForTests] : needed)
 }
 
 /** The Node that runs Berth: the one from the lockfile, or the machine's own when it is new enough. */
@@ -55,7 +52,7 @@ export function findNode() {
   const own = join(root, `node_modules/node-linux-${process.arch}/bin/node`)
   if (isExecutable(own)) return own
   if (isNewEnough(process.versions.node)) return process.execPath
-  throw new SetupError(
+  throw new Error(
     `Berth needs Node ${floor.join('.')} or newer; this is ${process.versions.node}, and the npm package ` +
       `node-linux-${process.arch}, which brings one, is not installed. ` +
       'Run `npm ci --include=optional` (on x64 and arm64), or install a newer Node.',
@@ -74,22 +71,21 @@ export function staticBusybox() {
 }
 
 /** Runs `work` and says what it is and how long it took. */
-export function step(what, work) {
+export async function step(what, work) {
   process.stdout.write(`${what} … `)
   const start = performance.now()
   try {
-    const result = work()
+    await work()
     process.stdout.write(`done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
-    return result
   } catch (error) {
     process.stdout.write('failed\n')
     throw error
   }
 }
 
-function installNpmPackages() {
+async function installNpmPackages() {
   if (npmPackagesAreInstalled()) return
-  step('Installing the npm packages (npm ci)', () =>
+  await step('Installing the npm packages (npm ci)', () =>
     run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
       cwd: root,
       // Not the Node in node_modules: npm is about to replace it.
@@ -116,32 +112,32 @@ function readLockfile(path) {
   }
 }
 
-function installDebianPackages(items) {
+async function installDebianPackages(items) {
   const missing = items.filter(({ present }) => !present())
   if (missing.length === 0) return
   const packages = [...new Set(missing.map((item) => item.package))]
   if (!isDebian()) {
-    throw new SetupError(
+    throw new Error(
       `Missing on this machine: ${missing.map(({ what }) => what).join(', ')}. This is not Debian or Ubuntu, so install ` +
         `them with its own package manager (on Debian they come from ${packages.join(', ')}), then run this again.`,
     )
   }
   const registryIsNew = packages.includes('docker-registry')
-  if (!tryInstall(packages)) {
-    step('Reading the package lists (apt-get update)', () => apt('update'))
-    step(`Installing ${packages.join(', ')} (apt-get install)`, () => apt('install', ...packages))
+  if (!(await tryInstall(packages))) {
+    await step('Reading the package lists (apt-get update)', () => apt('update'))
+    await step(`Installing ${packages.join(', ')} (apt-get install)`, () => apt('install', ...packages))
   }
   // Its package starts a service on port 5000; the tests start one of their own on a free port.
   if (registryIsNew && existsSync('/run/systemd/system')) run('systemctl', ['disable', '--now', 'docker-registry'])
   const still = items.filter(({ present }) => !present())
-  if (still.length > 0) throw new SetupError(`Still missing after apt-get: ${still.map(({ what }) => what).join(', ')}`)
+  if (still.length > 0) throw new Error(`Still missing after apt-get: ${still.map(({ what }) => what).join(', ')}`)
 }
 
 /** Installs from the package lists that are there; answers false when they are missing or too old for that. */
-function tryInstall(packages) {
+async function tryInstall(packages) {
   if (!existsSync('/var/cache/apt/pkgcache.bin') && !existsSync('/var/lib/apt/lists/lock')) return false
   try {
-    step(`Installing ${packages.join(', ')} (apt-get install)`, () => apt('install', ...packages))
+    await step(`Installing ${packages.join(', ')} (apt-get install)`, () => apt('install', ...packages))
     return true
   } catch (error) {
     if (!/Unable to locate|no installation candidate|Failed to fetch|404/i.test(error.message)) throw error
@@ -157,12 +153,12 @@ function apt(command, ...packages) {
 /** Runs a program to its end; throws with the ends of its output when it fails: npm says the cause first, apt-get last. */
 function run(file, args, options) {
   const result = spawnSync(file, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', ...options })
-  if (result.error) throw new SetupError(`Cannot run ${file}: ${result.error.message}`)
+  if (result.error) throw new Error(`Cannot run ${file}: ${result.error.message}`)
   if (result.status === 0) return
   const lines = `${result.stdout}${result.stderr}`.trim().split('\n')
   if (lines.length > 24) lines.splice(12, lines.length - 24, '…')
   const outcome = result.signal ?? `exit code ${result.status}`
-  throw new SetupError(`${file} ${args.join(' ')} failed (${outcome}):\n  ${lines.join('\n  ')}`)
+  throw new Error(`${file} ${args.join(' ')} failed (${outcome}):\n  ${lines.join('\n  ')}`)
 }
 
 function isDebian() {
@@ -214,15 +210,16 @@ function pathWithoutNodeModules() {
   return [...new Set([...folders, ...programFolders])].join(delimiter)
 }
 
-/** Shows what went wrong and ends the process: plainly for what a user can mend, with the stack for a fault of ours. */
+/** Shows what went wrong and ends the process. Only a fault of ours has a stack that helps. */
 export function fail(error) {
-  console.error(error instanceof SetupError ? `\n${error.message}` : error)
+  const isBug = [TypeError, ReferenceError, SyntaxError, RangeError].some((kind) => error instanceof kind)
+  console.error(isBug ? error : `\n${error.message}`)
   process.exit(1)
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   try {
-    setup({ tests: process.argv.includes('--tests') })
+    await setup({ tests: process.argv.includes('--tests') })
   } catch (error) {
     fail(error)
   }

@@ -39,7 +39,7 @@ function runTests(node, what, files, concurrency) {
 }
 
 try {
-  setup({ tests: true })
+  await setup({ tests: true })
   const node = findNode()
   const given = process.argv.slice(2)
   if (given.length > 0) {

@@ -64,7 +64,7 @@ export function objection(file, specifier) {
   for (const guard of guarded) {
     if (guard.module.test(specifier) && !guard.rooms.includes(room) && !(guard.tests && isTest)) return guard.why
   }
-  if (!specifier.startsWith('.')) return undefined
+  if (!specifier.startsWith('.') || specifier.endsWith('.json')) return undefined
   const to = insideSource(resolve(dirname(file), specifier))
   if (to === undefined) return `${room}/ may not import from outside src/: ${specifier}`
   const target = to[0]

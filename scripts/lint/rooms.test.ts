@@ -73,6 +73,10 @@ const allowed: readonly (readonly [path: string, text: string])[] = [
   ['src/shim/main.ts', using('../oci/process.ts')],
   ['src/cli/pods.ts', using('../client/connect.ts')],
   ['src/cli/logs.ts', using('node:child_process')],
+  [
+    'src/cli/version.ts',
+    "import data from '../../package.json' with { type: 'json' }\n\nexport const { version } = data\n",
+  ],
   ['src/linux/libc.ts', using('koffi')],
   ['src/linux/spawn.test.ts', using('node:child_process')],
   ['src/client/index.ts', "export { thing } from './thing.ts'\n"],

@@ -1,0 +1,30 @@
+/**
+ * `npm start`: makes the machine ready, builds Berth when a source is newer than the build, then hands over to
+ * start/main.ts, which starts berthd and runs a first pod. `npm start -- --help` shows the options.
+ */
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { build, isStale } from './build.mjs'
+import { fail, findNode, isNewEnough, setup, staticBusybox, step } from './setup.mjs'
+
+try {
+  await setup()
+  if (isNewEnough(process.versions.node)) {
+    if (isStale()) await step('Building Berth into dist/', build)
+    const { start } = await import('./start/main.ts')
+    await start(process.argv.slice(2), staticBusybox())
+  } else {
+    // The first start on a machine with an older Node: the npm packages have brought one since this began.
+    startAnew(findNode())
+  }
+} catch (error) {
+  fail(error)
+}
+
+/** Runs this script again under another Node and ends as it ends; the signals that end it go there. */
+function startAnew(node) {
+  const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  child.on('error', fail)
+  child.on('exit', (code) => process.exit(code ?? 1))
+}

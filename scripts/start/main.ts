@@ -1,0 +1,114 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type CriConnection, connect } from '../../src/client/index.ts'
+import { StartedBerthd, whoServes } from './berthd.ts'
+import { helloImage, writeHelloImage } from './hello-image.ts'
+import { findHelloPod, someLines } from './hello-pod.ts'
+import { loadImage } from './load-image.ts'
+import { providePodNetwork } from './pod-network.ts'
+import { help, readSettings, type Settings } from './settings.ts'
+
+const repository = join(import.meta.dirname, '../..')
+const say = (line: string) => void process.stdout.write(`${line}\n`)
+
+/** Starts berthd, runs the pod of examples/hello.yaml, and stays until Ctrl-C. */
+export async function start(args: readonly string[], busybox: string | undefined): Promise<void> {
+  const settings = readSettings(args)
+  if (!settings) return void process.stdout.write(help)
+  const { cniFolder, bridge, subnet, endpoint } = settings
+  providePodNetwork(cniFolder, { bridge, subnet }, say)
+  using cri = connect(endpoint)
+  const berthd = await provideBerthd(cri, settings)
+  const over = Promise.withResolvers<string>()
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.resolve(signal))
+  void berthd?.ended().then(() => over.resolve('end of berthd'))
+  try {
+    const shown = showPod(cri, settings, busybox).then(() => explain(endpoint))
+    const reason = await Promise.race([over.promise, shown.then(() => over.promise)])
+    if (reason === 'end of berthd') throw new Error(`berthd has ended. ${berthd?.lastWords()}`)
+    shown.catch(() => {})
+  } finally {
+    await berthd?.stop()
+  }
+  sayGoodbye(settings, berthd !== undefined)
+  process.exit(0)
+}
+
+/** The berthd that this script has started, or undefined when one was there. */
+async function provideBerthd(cri: CriConnection, settings: Settings): Promise<StartedBerthd | undefined> {
+  const other = await whoServes(cri)
+  if (other !== undefined) {
+    say(`${other} already serves at ${settings.endpoint}: using it`)
+    return undefined
+  }
+  const began = performance.now()
+  const berthd = new StartedBerthd(repository, settings)
+  const who = await berthd.serves(cri)
+  const seconds = ((performance.now() - began) / 1000).toFixed(2)
+  say(`${who} serves CRI v1 at ${settings.endpoint} after ${seconds} s; its log is ${settings.logFile}`)
+  return berthd
+}
+
+/** Sees to it that the pod runs, and shows it with the commands that a user has. */
+async function showPod(cri: CriConnection, settings: Settings, busybox: string | undefined): Promise<void> {
+  await provideImage(cri, settings, busybox)
+  const before = await findHelloPod(cri)
+  if (before.state === 'running') say('The pod hello still runs from before.')
+  if (before.state === 'stopped') await berth(settings, ['rmp', '-f', 'hello'])
+  if (before.state !== 'running') await berth(settings, ['run', '-f', 'examples/hello.yaml'])
+  const now = await findHelloPod(cri)
+  if (now.state === 'running') await someLines(now.logPath, 3)
+  await berth(settings, ['pods'])
+  await berth(settings, ['ps'])
+  await berth(settings, ['logs', '--tail', '5', 'hello'])
+}
+
+async function provideImage(cri: CriConnection, settings: Settings, busybox: string | undefined): Promise<void> {
+  const { image } = await cri.image.imageStatus({ image: { image: helloImage } })
+  if (image) return
+  if (busybox === undefined) throw new Error('there is no static busybox to make an image of')
+  const layout = mkdtempSync(join(tmpdir(), 'berth-hello-'))
+  try {
+    await writeHelloImage(layout, busybox)
+    await loadImage(settings.adminSocket, layout)
+    say(`Made the image ${helloImage} of ${busybox} and loaded it`)
+  } finally {
+    rmSync(layout, { recursive: true })
+  }
+}
+
+/** Runs the CLI in sight of the user. */
+async function berth({ endpoint }: Settings, args: readonly string[]): Promise<void> {
+  say(`\n$ bin/berth ${args.join(' ')}`)
+  const main = join(repository, 'dist/berth.js')
+  const child = spawn(process.execPath, [main, '--runtime-endpoint', endpoint, ...args], {
+    cwd: repository,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  const [code] = (await once(child, 'exit')) as [number | null]
+  if (code !== 0) throw new Error(`berth ${args[0]} failed`)
+}
+
+function explain(endpoint: string): void {
+  say(`
+Point crictl at it:
+    crictl --runtime-endpoint ${endpoint} pods
+or for good, in /etc/crictl.yaml:
+    runtime-endpoint: ${endpoint}
+    image-endpoint: ${endpoint}
+Point a kubelet at it, in its configuration file (or with --container-runtime-endpoint):
+    containerRuntimeEndpoint: ${endpoint}
+The CLI of this checkout: bin/berth --help
+
+Ctrl-C stops berthd. Pods run on without it.`)
+}
+
+function sayGoodbye({ endpoint }: Settings, stopped: boolean): void {
+  if (!stopped) return say(`\nThe berthd at ${endpoint} was there before and goes on.`)
+  say(`
+berthd has stopped. The pods run on, and their logs go on; nobody answers for them until the next npm start finds them.
+To remove every pod, while berthd runs: bin/berth rmp -fa`)
+}
