@@ -26,7 +26,7 @@ const programs = {
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
 }
 
-/** What other packages import: `berth/client`. */
+/** What other packages import: `berth/client`. Its dependencies are those of the package. */
 const libraries = { client: 'src/client/index.ts' }
 
 /** CommonJS packages (@grpc/grpc-js, pino) call require for Node's own modules. */
@@ -48,8 +48,8 @@ function filesBelow(folder) {
 export async function build() {
   const started = new Date()
   rmSync(next, { recursive: true, force: true })
-  await bundle(programs, `#!/usr/bin/env node\n${requireBanner}`)
-  await bundle(libraries, requireBanner)
+  await bundle(programs, { external: ['koffi'], banner: { js: `#!/usr/bin/env node\n${requireBanner}` } })
+  await bundle(libraries, { packages: 'external' })
   for (const name of Object.keys(programs)) chmodSync(join(next, `${name}.js`), 0o755)
   emitTypes()
   rmSync(dist, { recursive: true, force: true })
@@ -59,7 +59,7 @@ export async function build() {
   utimesSync(stamp, started, started)
 }
 
-async function bundle(entryPoints, banner) {
+async function bundle(entryPoints, options) {
   const esbuild = await import('esbuild')
   await esbuild.build({
     absWorkingDir: root,
@@ -69,12 +69,11 @@ async function bundle(entryPoints, banner) {
     platform: 'node',
     format: 'esm',
     target: 'node24',
-    external: ['koffi'],
     sourcemap: 'linked',
     sourcesContent: false,
     legalComments: 'none',
     logLevel: 'warning',
-    banner: { js: banner },
+    ...options,
   })
 }
 

@@ -125,7 +125,9 @@ function processes(mark: string): string[] {
         const command = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim()
         const cgroup = readFileSync(`/proc/${pid}/cgroup`, 'utf8')
         if (!command.includes(mark) && !cgroup.includes(mark)) return []
-        return [`${pid} ${command.slice(0, 200) || readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(1, 3).join(' ')}`]
+        return [
+          `${pid} ${command.slice(0, 200) || readFileSync(`/proc/${pid}/stat`, 'utf8').split(' ').slice(1, 3).join(' ')}`,
+        ]
       }),
     )
 }
