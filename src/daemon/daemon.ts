@@ -118,6 +118,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
       admin.close()
       admin.closeAllConnections()
       network.close()
+      await shims.endIdle()
       shims[Symbol.dispose]()
       await images[Symbol.asyncDispose]()
       for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })

@@ -102,6 +102,12 @@ export class ShimPool implements Disposable {
     })
   }
 
+  /** Ends the shims that have no pods. For when berthd ends: nothing idle is left behind. */
+  async endIdle(): Promise<void> {
+    const idle = [...this.#clients.keys()].filter((shim) => !this.#pods.has(shim))
+    await Promise.all(idle.map((shim) => this.#shutdown(shim)))
+  }
+
   async #shutdown(shim: string): Promise<void> {
     try {
       await (await this.get(shim)).request('shutdown', null)

@@ -57,7 +57,7 @@ export function containerStatus(
     metadata: config.metadata,
     state: containerState(record),
     createdAt: record.createdAt,
-    startedAt: 'startedAt' in state ? state.startedAt : 0n,
+    startedAt: startedAt(record),
     finishedAt: exited?.finishedAt ?? 0n,
     exitCode: exited?.exitCode ?? 0,
     reason: exited?.reason ?? (state.phase === 'unknown' ? 'Unknown' : ''),
@@ -79,6 +79,12 @@ export function containerStatus(
     },
     stopSignal: criSignal(record.stopSignal),
   }
+}
+
+/** Never 0 for a container that has ended: of one that never ran, the time it was made (kubelet-contract F4). */
+function startedAt({ state, createdAt }: ContainerRecord): bigint {
+  if (!('startedAt' in state)) return 0n
+  return state.startedAt === 0n ? createdAt : state.startedAt
 }
 
 /** A reference by digest, as containerd and CRI-O have it; the id when the image has none or is gone. */
