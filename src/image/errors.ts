@@ -40,11 +40,25 @@ export const pullForbidden = (image: string, registry: string, why: string) =>
     `failed to pull image "${image}": pull access denied by ${registry} (${why}); the account needs the right to pull this repository`,
   )
 
+const mismatch = 'is not what was promised'
+
 /** What came is not what the image's digests promise. */
 export const contentMismatch = (image: string, what: string, expected: string, got: string) =>
   operationFailed(
-    `failed to pull image "${image}": ${what} is not what was promised: expected ${expected}, got ${got}; nothing of it was kept`,
+    `failed to pull image "${image}": ${what} ${mismatch}: expected ${expected}, got ${got}; nothing of it was kept`,
   )
+
+/** Whether an error is a {@link contentMismatch}. */
+export function isContentMismatch(error: BerthError): boolean {
+  return error.code === 'unknown' && error.message.includes(mismatch)
+}
+
+/** Whether the next pull can go on where this one stopped: the registry failed, or nobody waited any more. */
+export function isResumable(error: unknown): boolean {
+  return (
+    error instanceof BerthError && (error.code === 'cancelled' || error.message.startsWith('RegistryUnavailable: '))
+  )
+}
 
 /** The image itself cannot be used, whatever is tried. */
 export const unusableImage = (image: string, why: string, cause?: unknown) =>

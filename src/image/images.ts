@@ -1,9 +1,33 @@
-import type { Clock } from '../lib/clock.ts'
-import { unimplemented } from '../lib/errors.ts'
+import { createHash } from 'node:crypto'
+import { statSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { type Clock, createClock } from '../lib/clock.ts'
+import { cancelled } from '../lib/errors.ts'
+import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
-import type { ImageFsInfo, AuthConfig, StoredImage, UsableImage } from './image.ts'
-import type { PullProgress } from './progress.ts'
+import { imageNotHere, unusableImage } from './errors.ts'
+import type { LayerWorkshop } from './fetch-layer.ts'
+import { GroupSync } from './group-sync.ts'
+import type { AuthConfig, ImageFsInfo, StoredImage, UsableImage } from './image.ts'
+import { parseImageConfig } from './image-config.ts'
+import { LayerFolders } from './layer-folders.ts'
+import { extractLayout } from './layout-archive.ts'
+import { layoutSource, readLayoutIndex } from './layout-source.ts'
+import { type Descriptor, mediaType } from './manifest.ts'
+import { hostPlatform, runsOn } from './platform.ts'
+import { type PullProgress, PullTracker } from './progress.ts'
+import { importImage } from './pull.ts'
+import { formatReference, type ImageReference, parseReference } from './reference.ts'
+import { HostsTomlFolders } from './registry/hosts-toml.ts'
+import { RegistryClient } from './registry/registry-client.ts'
+import type { RetryPolicy } from './registry/retry.ts'
+import { Transport, type TransportTimeouts } from './registry/transport.ts'
+import { registrySource } from './registry-source.ts'
+import { SharedWork } from './shared-work.ts'
+import { ImageStore } from './store.ts'
+import type { LayerLimits } from './unpack/layer-writer.ts'
+import { UnpackPool } from './unpack/unpack-pool.ts'
 
 export interface ImagesOptions {
   /** The folder of the image store, `/var/lib/berth/images`; made when absent. */
@@ -11,18 +35,24 @@ export interface ImagesOptions {
   readonly database: Database
   readonly log: Logger
   readonly clock?: Clock
-  /** Ids of the images that containers use: their layers stay even when the image is removed. */
+  /** Ids of the images that containers use: their layers stay even when the image is removed. Not called before a removal. */
   readonly inUse: () => Iterable<string>
   /** References of images that the kubelet's garbage collection is to leave alone. */
   readonly pinned?: readonly string[]
   readonly registry?: RegistryOptions
+  /** Layers of one pull that are fetched at the same time. */
+  readonly parallelLayers?: number
+  /** What a layer may unpack to; default 1 TiB and 50 million entries. */
+  readonly limits?: LayerLimits
 }
 
 export interface RegistryOptions {
-  /** Folders with `<host>/hosts.toml`, the first that has the host wins; default `/etc/berth/certs.d`, `/etc/containerd/certs.d`. */
+  /** Folders with `<host>/hosts.toml`; the first that has the host counts. */
   readonly certsDirs?: readonly string[]
-  /** Registries (host or host:port) that are spoken to in plain HTTP; loopback ones always may be. */
+  /** Registries (host or host:port) that are spoken to in plain HTTP; those on this machine always are. */
   readonly plainHttp?: readonly string[]
+  readonly timeouts?: TransportTimeouts
+  readonly retry?: RetryPolicy
 }
 
 export interface PullRequest {
@@ -33,55 +63,254 @@ export interface PullRequest {
   readonly signal?: AbortSignal
 }
 
+const defaultCertsDirs = ['/etc/berth/certs.d', '/etc/containerd/certs.d']
+const defaultTimeouts: TransportTimeouts = { answerMs: 30_000, stallMs: 60_000 }
+const defaultRetry: RetryPolicy = { attempts: 4, firstDelayMs: 300, maxDelayMs: 20_000 }
+const defaultLimits: LayerLimits = { maxBytes: 2 ** 40, maxEntries: 50_000_000 }
+
 /** The image room's public face. One instance owns `root`. */
 export class Images implements AsyncDisposable {
-  constructor(_options: ImagesOptions) {}
+  readonly #root: string
+  readonly #log: Logger
+  readonly #clock: Clock
+  readonly #plainHttp: readonly string[]
+  readonly #retry: RetryPolicy
+  readonly #parallelLayers: number
+  readonly #platform = hostPlatform()
+  readonly #hosts: HostsTomlFolders
+  readonly #transport: Transport
+  readonly #workshop: LayerWorkshop
+  readonly #pulls = new SharedWork<string>()
+  readonly #trackers = new Set<PullTracker>()
 
-  /** Pulls an image. Pulls of the same reference with the same credentials share the work. */
-  pull(_request: PullRequest): Promise<{ readonly imageId: string }> {
-    throw unimplemented('pull')
+  constructor(options: ImagesOptions) {
+    const { root, database, log, registry = {} } = options
+    this.#root = root
+    this.#log = log
+    this.#clock = options.clock ?? createClock()
+    this.#plainHttp = registry.plainHttp ?? []
+    this.#retry = registry.retry ?? defaultRetry
+    this.#parallelLayers = options.parallelLayers ?? 4
+    this.#hosts = new HostsTomlFolders(registry.certsDirs ?? defaultCertsDirs, this.#plainHttp)
+    this.#transport = new Transport(registry.timeouts ?? defaultTimeouts)
+    const folders = new LayerFolders(root, log)
+    const pinned = new Set((options.pinned ?? []).map((name) => formatReference(parseReference(name))))
+    const store = new ImageStore({
+      database,
+      folders,
+      log,
+      inUse: options.inUse,
+      isPinned: ({ tags, digests }) => [...tags, ...digests].some((name) => pinned.has(name)),
+    })
+    this.#workshop = {
+      root,
+      store,
+      folders,
+      pool: new UnpackPool(Math.max(2, Math.min(8, availableParallelism()))),
+      sync: new GroupSync(root),
+      layerQueue: new KeyedQueue(),
+      blobQueue: new KeyedQueue(),
+      limits: options.limits ?? defaultLimits,
+    }
+  }
+
+  /**
+   * Pulls an image. Pulls of the same reference with the same credentials share the work; each other one asks the registry
+   * itself, also when the image is here, since the registry decides who may have it (kubelet-contract F6).
+   * Throws BerthErrors: see `errors.ts` of this room.
+   */
+  async pull(request: PullRequest): Promise<{ readonly imageId: string }> {
+    const reference = parseReference(request.image)
+    const key = `${formatReference(reference)} ${fingerprint(request.auth)}`
+    const imageId = await this.#pulls.join(key, (signal) => this.#pull(reference, request.auth, signal), request.signal)
+    return { imageId }
   }
 
   /** The images that are here, sorted by id; with a filter, at most the one that it names. */
-  list(_filterImage?: string): readonly StoredImage[] {
-    return []
+  list(filterImage?: string): readonly StoredImage[] {
+    if (filterImage === undefined || filterImage === '') return this.#workshop.store.list()
+    const found = this.status(filterImage)
+    return found ? [found] : []
   }
 
-  /** The image of a reference, an id or a unique prefix of an id. */
-  status(_image: string): StoredImage | undefined {
-    return undefined
+  /** The image of a reference, an id, or the unique start of an id. Throws `invalid-argument` when the start is not unique. */
+  status(image: string): StoredImage | undefined {
+    const record = this.#workshop.store.find(image)
+    return record && this.#workshop.store.present(record)
   }
 
-  /** Removes an image with all its names; no error when it is not here. */
-  async remove(_image: string): Promise<void> {}
+  /** Removes an image with all its names; no error when it is not here. It is out of sight when this is called. */
+  async remove(image: string): Promise<void> {
+    this.#workshop.store.remove(image)
+  }
 
   /** What the store takes of its disk; quick. */
   fsInfo(): ImageFsInfo {
-    throw unimplemented('fsInfo')
+    const stored = this.#workshop.store.usage()
+    const ingest = this.#workshop.folders.ingestUsage()
+    return {
+      timestamp: this.#clock(),
+      mountpoint: this.#root,
+      usedBytes: stored.bytes + ingest.bytes,
+      inodesUsed: stored.inodes + ingest.inodes,
+    }
   }
 
   /** The image for a container to run. Throws `not-found` when it is not here. */
-  use(_image: string): UsableImage {
-    throw unimplemented('use')
+  use(image: string): UsableImage {
+    const { store } = this.#workshop
+    const record = store.find(image)
+    if (!record) throw imageNotHere(image)
+    return {
+      id: record.id,
+      config: parseImageConfig(Buffer.from(record.configJson)).config,
+      layerDirs: store.layerDirs(record),
+      stored: store.present(record),
+    }
   }
 
-  /** Imports the images of an OCI layout, a folder or a tar of it, under the names in its index. */
-  load(_path: string): Promise<readonly StoredImage[]> {
-    throw unimplemented('load')
+  /**
+   * Imports the images of an OCI layout, a folder or a tar of it (also compressed), under the names in its index
+   * (`io.containerd.image.name`, `org.opencontainers.image.ref.name`). A name that is only a tag needs `name` before it.
+   */
+  async load(path: string, name?: string): Promise<readonly StoredImage[]> {
+    const { folders } = this.#workshop
+    const found = statSync(path, { throwIfNoEntry: false })
+    if (!found) throw unusableImage(path, 'there is no such file or folder')
+    if (found.isDirectory()) return this.#loadFolder(path, name)
+    const number = folders.reserve()
+    try {
+      await extractLayout(path, folders.staging(number)).catch((error) => {
+        throw unusableImage(
+          path,
+          `it is no tar of an OCI layout (${error instanceof Error ? error.message : error})`,
+          error,
+        )
+      })
+      return await this.#loadFolder(folders.staging(number), name)
+    } finally {
+      folders.discardStaging(number)
+    }
   }
 
-  /** Deletes layers that no image and no container needs any more; for the reconciler and after a container is removed. */
-  async sweep(): Promise<void> {}
+  /** Deletes layers that no image, no container and no pull needs any more; for the reconciler, and after a container is gone. */
+  async sweep(): Promise<void> {
+    this.#workshop.store.sweep()
+    await this.#workshop.folders.settled()
+  }
 
   /** The pulls under way, oldest first. */
   progress(): readonly PullProgress[] {
-    return []
+    return [...this.#trackers].map((tracker) => tracker.snapshot())
   }
 
   /** Ends the pulls under way (what they fetched so far is kept for the next) and the workers. */
-  async close(): Promise<void> {}
+  async close(): Promise<void> {
+    await this.#pulls.close(cancelled('berthd is stopping; pull again'))
+    await this.#workshop.pool.close()
+    await this.#workshop.folders.settled()
+    this.#transport.close()
+  }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
   }
+
+  async #pull(reference: ImageReference, auth: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
+    const image = formatReference(reference)
+    return await this.#tracked(image, async (tracker) => {
+      const hosts = await this.#hosts.hostsOf(reference.host)
+      const options = { transport: this.#transport, hosts, reference, image, auth, signal }
+      const client = new RegistryClient({ ...options, retry: this.#retry, plainHttp: this.#plainHttp })
+      const target = reference.digest ?? (reference.tag as string)
+      const present = await this.#confirmPresent(client, reference, target)
+      if (present !== undefined) return present
+      return await importImage(this.#workshop, {
+        ...this.#importOptions(image, tracker, signal),
+        source: registrySource(client, this.#workshop.folders, image, this.#retry),
+        target,
+        namesOf: (digest) => ({
+          tags: reference.tag === undefined ? [] : [image],
+          digests: [`${reference.name}@${digest}`],
+        }),
+      })
+    })
+  }
+
+  /**
+   * When the image is here, one small request asks the registry whether its name still means the same, and whether these
+   * credentials may have it. Only a digest that came from the same repository counts: a registry that merely knows the
+   * digest of another's image must not get it shown.
+   */
+  async #confirmPresent(
+    client: RegistryClient,
+    reference: ImageReference,
+    target: string,
+  ): Promise<string | undefined> {
+    const { store } = this.#workshop
+    const image = formatReference(reference)
+    if (!store.find(image)) return undefined
+    const digest = await client.headManifest(target)
+    const record = digest === undefined ? undefined : store.findByDigest(reference, digest)
+    if (!record) return undefined
+    store.addImage(record, { tags: reference.tag === undefined ? [] : [image], digests: [] })
+    return record.id
+  }
+
+  async #loadFolder(folder: string, name: string | undefined): Promise<readonly StoredImage[]> {
+    const { store } = this.#workshop
+    const ids = new Set<string>()
+    for (const top of await readLayoutIndex(folder)) {
+      const isIndex = top.mediaType === mediaType.ociIndex || top.mediaType === mediaType.dockerList
+      if (!isIndex && top.platform && !runsOn(top.platform, this.#platform)) continue
+      const reference = nameInLayout(folder, top, name)
+      const image = formatReference(reference)
+      const id = await this.#tracked(image, (tracker) =>
+        importImage(this.#workshop, {
+          ...this.#importOptions(image, tracker, new AbortController().signal),
+          source: layoutSource(folder, image, top),
+          target: top.digest,
+          namesOf: (digest) => ({ tags: [image], digests: [`${reference.name}@${digest}`] }),
+        }),
+      )
+      ids.add(id)
+    }
+    if (ids.size === 0) throw unusableImage(folder, 'the layout has no image for this node')
+    return store.list().filter(({ id }) => ids.has(id))
+  }
+
+  #importOptions(image: string, tracker: PullTracker, signal: AbortSignal) {
+    const fixed = { parallelLayers: this.#parallelLayers, platform: this.#platform, clock: this.#clock }
+    return { ...fixed, image, tracker, signal }
+  }
+
+  async #tracked(image: string, work: (tracker: PullTracker) => Promise<string>): Promise<string> {
+    const tracker = new PullTracker(image)
+    const started = performance.now()
+    this.#trackers.add(tracker)
+    try {
+      const imageId = await work(tracker)
+      this.#log.info({ image, imageId, ms: Math.round(performance.now() - started) }, 'image is here')
+      return imageId
+    } finally {
+      this.#trackers.delete(tracker)
+    }
+  }
+}
+
+/** The name that a layout's index gives an image. */
+function nameInLayout(folder: string, { annotations, digest }: Descriptor, name: string | undefined): ImageReference {
+  const full = annotations['io.containerd.image.name']
+  const short = annotations['org.opencontainers.image.ref.name']
+  if (full !== undefined) return parseReference(full)
+  if (short !== undefined && /[/:]/.test(short)) return parseReference(short)
+  if (name !== undefined) return parseReference(short === undefined ? name : `${name}:${short}`)
+  throw unusableImage(folder, `the layout has no name for ${digest} (${short ?? 'none'}); give one`)
+}
+
+/** Two pulls share their work only when the registry would see the same credentials. */
+function fingerprint(auth: AuthConfig | undefined): string {
+  const { username, password, auth: encoded, serverAddress, identityToken, registryToken } = auth ?? {}
+  const fields = [username, password, encoded, serverAddress, identityToken, registryToken].map((field) => field ?? '')
+  return createHash('sha256').update(JSON.stringify(fields)).digest('hex')
 }

@@ -76,7 +76,7 @@ export class Authorizer {
     } else {
       if (credentials.kind === 'password') fields.set('account', credentials.username)
       for (const [name, value] of fields) realm.searchParams.append(name, value)
-      const authorization =
+      const authorization: Record<string, string> =
         credentials.kind === 'password' ? { authorization: basic(credentials.username, credentials.password) } : {}
       const headers = { accept: 'application/json', ...authorization }
       response = await this.#transport.send({ url: realm, method: 'GET', headers, tls, signal })

@@ -11,7 +11,7 @@ import {
 } from '../errors.ts'
 import type { AuthConfig } from '../image.ts'
 import { acceptedManifests, type Descriptor } from '../manifest.ts'
-import type { ImageReference } from '../reference.ts'
+import { type ImageReference, isDigest } from '../reference.ts'
 import { AuthorizationError, Authorizer } from './authorizer.ts'
 import { credentialsFor } from './credentials.ts'
 import { maxRedirects, redirectTarget } from './redirects.ts'
@@ -93,8 +93,7 @@ export class RegistryClient {
     const path = `manifests/${target}`
     const response = await this.#ask({ method: 'HEAD', path, headers, expects: [200, 400, 405, 501] }, true)
     response.discard()
-    const digest = response.headers['docker-content-digest']
-    return response.status === 200 && typeof digest === 'string' ? digest : undefined
+    return response.status === 200 ? announcedDigest(response) : undefined
   }
 
   /** The manifest or index of a tag or digest, checked against its digest. */
@@ -103,8 +102,7 @@ export class RegistryClient {
     const byTag = !target.includes(':')
     const response = await this.#ask({ method: 'GET', path: `manifests/${target}`, headers, expects: [200] }, byTag)
     const bytes = await this.#readAll(response, 'the manifest', maxDocument)
-    const announced = response.headers['docker-content-digest']
-    const expected = byTag ? (typeof announced === 'string' ? announced : undefined) : target
+    const expected = byTag ? announcedDigest(response) : target
     const digest = digestOf(bytes, expected?.split(':')[0] ?? 'sha256')
     if (expected !== undefined && digest !== expected) {
       throw contentMismatch(this.#options.image, 'the manifest', expected, digest)
@@ -131,10 +129,11 @@ export class RegistryClient {
   }
 
   /** A blob from byte `from` on; the registry may start earlier than asked. */
-  async getBlob(descriptor: Descriptor, from: number): Promise<BlobStream> {
+  async getBlob(descriptor: Descriptor, from: number, signal: AbortSignal): Promise<BlobStream> {
     const range: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {}
     const path = `blobs/${descriptor.digest}`
-    const response = await this.#ask({ method: 'GET', path, headers: range, expects: [200, 206] }, false)
+    const question: Question = { method: 'GET', path, headers: range, expects: [200, 206] }
+    const response = await this.#ask(question, false, signal)
     const { start, total } = extentOf(response)
     if (start === undefined || start > from || (total !== undefined && total !== descriptor.size)) {
       await response.chunks().return(undefined)
@@ -162,14 +161,14 @@ export class RegistryClient {
   }
 
   /** Asks place after place; a question about a tag goes only to those that may resolve. */
-  async #ask(question: Question, resolves: boolean): Promise<HttpResponse> {
+  async #ask(question: Question, resolves: boolean, signal = this.#options.signal): Promise<HttpResponse> {
     const places = this.#places.filter(({ host }) => host.pulls && (host.resolves || !resolves))
     const before: string[] = []
     for (const [at, place] of places.entries()) {
       try {
-        return await withRetries(this.#options.retry, this.#options.signal, () => this.#askPlace(place, question))
+        return await withRetries(this.#options.retry, signal, () => this.#askPlace(place, question, signal))
       } catch (error) {
-        this.#options.signal.throwIfAborted()
+        signal.throwIfAborted()
         const failure = this.#failureOf(error, place, question)
         if (at === places.length - 1) throw withMirrors(failure, before)
         before.push(`${place.name}: ${messageOf(error)}`)
@@ -182,15 +181,15 @@ export class RegistryClient {
     )
   }
 
-  async #askPlace(place: Place, question: Question): Promise<HttpResponse> {
+  async #askPlace(place: Place, question: Question, signal: AbortSignal): Promise<HttpResponse> {
     const { repository, host } = this.#options.reference
     const query = place.host.mirror ? `?ns=${encodeURIComponent(host)}` : ''
     const url = new URL(`${place.host.baseUrl}/${repository}/${question.path}${query}`)
-    let response = await this.#send(place, question, url)
+    let response = await this.#send(place, question, url, signal)
     if (response.status === 401) {
       response.discard()
-      await place.authorizer.meet(response.headers['www-authenticate'] ?? '', url, this.#options.signal)
-      response = await this.#send(place, question, url)
+      await place.authorizer.meet(response.headers['www-authenticate'] ?? '', url, signal)
+      response = await this.#send(place, question, url, signal)
     }
     if (question.expects.includes(response.status)) return response
     const detail = question.method === 'HEAD' ? '' : await errorDetail(response)
@@ -202,8 +201,8 @@ export class RegistryClient {
   }
 
   /** Sends it, and follows redirects: another host gets neither credentials nor the configured headers. */
-  async #send(place: Place, question: Question, url: URL): Promise<HttpResponse> {
-    const { transport, plainHttp, signal } = this.#options
+  async #send(place: Place, question: Question, url: URL, signal: AbortSignal): Promise<HttpResponse> {
+    const { transport, plainHttp } = this.#options
     const { authorizer, host } = place
     const authorization = authorizer.header
     const own = { ...host.headers, ...(authorization === undefined ? {} : { authorization }) }
@@ -273,6 +272,11 @@ async function errorDetail(response: HttpResponse): Promise<string> {
   } catch {
     return ''
   }
+}
+
+function announcedDigest(response: HttpResponse): string | undefined {
+  const digest = response.headers['docker-content-digest']
+  return typeof digest === 'string' && isDigest(digest) ? digest : undefined
 }
 
 /** Which part of a blob an answer holds, and how long the blob is, as far as it says. */

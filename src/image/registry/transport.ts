@@ -24,7 +24,7 @@ export interface HttpResponse {
   readonly headers: IncomingHttpHeaders
   /** The body. A stalled one throws {@link TransportError}. Leaving the loop early closes the connection. */
   chunks(): AsyncGenerator<Buffer>
-  /** Reads the body to its end and drops it, so that the connection can be used again. */
+  /** Drops the body; a short one so that the connection can be used again. */
   discard(): void
 }
 
@@ -72,7 +72,7 @@ export class Transport {
     const timer = setTimeout(() => sent.destroy(late), answerMs)
     sent.once('response', (message) => {
       clearTimeout(timer)
-      resolve(responseOf(message, stallMs, request.signal))
+      resolve(responseOf(message, request, stallMs))
     })
     sent.on('error', (error) => {
       clearTimeout(timer)
@@ -116,14 +116,20 @@ function tlsOptionsOf(tls: TlsSettings) {
   }
 }
 
-function responseOf(message: IncomingMessage, stallMs: number, signal: AbortSignal): HttpResponse {
+/** A body that nobody wants is read up to this many bytes, to keep the connection; a longer one is not worth it. */
+const maxDiscard = 65536
+
+function responseOf(message: IncomingMessage, request: HttpRequest, stallMs: number): HttpResponse {
+  const { signal, method } = request
   return {
     status: message.statusCode ?? 0,
     headers: message.headers,
     chunks: () => bodyOf(message, stallMs, signal),
     discard() {
       message.on('error', () => {})
-      message.resume()
+      const length = Number(message.headers['content-length'] ?? Number.POSITIVE_INFINITY)
+      if (method === 'HEAD' || length <= maxDiscard) message.resume()
+      else message.destroy()
     },
   }
 }

@@ -72,7 +72,8 @@ const longestWait = 1000
 /** The reader's side: every byte from the start. Throws {@link AbandonedError} when the writer gives up. */
 export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024): AsyncGenerator<Buffer> {
   const slots = new BigInt64Array(file.shared)
-  const fd = openSync(file.path, 'r')
+  // Opened when there is something to read: before that the file may not exist yet.
+  let fd: number | undefined
   let at = 0
   try {
     for (;;) {
@@ -81,6 +82,7 @@ export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024
       const available = Atomics.load(slots, Slot.available)
       if (state === State.abandoned) throw new AbandonedError()
       if (Number(available) > at) {
+        fd ??= openSync(file.path, 'r')
         const chunk = Buffer.allocUnsafe(Math.min(chunkSize, Number(available) - at))
         const count = readSync(fd, chunk, 0, chunk.length, at)
         if (count === 0) throw new Error(`${file.path} is shorter than its writer said`)
@@ -95,6 +97,6 @@ export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024
       }
     }
   } finally {
-    closeSync(fd)
+    if (fd !== undefined) closeSync(fd)
   }
 }

@@ -50,6 +50,8 @@ export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
         await extraction.write(chunk)
       } catch (error) {
         failure = describe(error)
+        // Nothing that could still come would help.
+        if (failure.code === 'ENOSPC' || failure.code === 'EDQUOT') break
       }
     }
     const blobDigest = `${task.blobAlgorithm}:${blobHash.digest('hex')}`

@@ -1,0 +1,169 @@
+import { BerthError, errnoOf, operationFailed } from '../lib/errors.ts'
+import type { KeyedQueue } from '../lib/keyed-queue.ts'
+import { contentMismatch, isContentMismatch, isResumable, storeFull, unusableImage } from './errors.ts'
+import type { GroupSync } from './group-sync.ts'
+import type { LayerFolders } from './layer-folders.ts'
+import type { Descriptor } from './manifest.ts'
+import type { LayerTracker } from './progress.ts'
+import type { Slots } from './slots.ts'
+import type { ImageSource } from './source.ts'
+import type { ImageStore } from './store.ts'
+import type { LayerLimits } from './unpack/layer-writer.ts'
+import type { UnpackResult } from './unpack/unpack-layer.ts'
+import type { UnpackPool } from './unpack/unpack-pool.ts'
+
+/** What fetching a layer works with. */
+export interface LayerWorkshop {
+  readonly root: string
+  readonly store: ImageStore
+  readonly folders: LayerFolders
+  readonly pool: UnpackPool
+  readonly sync: GroupSync
+  /** One at a time for each diff-id: whoever comes second finds the layer there. */
+  readonly layerQueue: KeyedQueue
+  /** One at a time for each blob: its file has one writer. */
+  readonly blobQueue: KeyedQueue
+  readonly limits: LayerLimits
+}
+
+export interface LayerRequest {
+  readonly source: ImageSource
+  readonly descriptor: Descriptor
+  readonly diffId: string
+  /** The full reference, for messages. */
+  readonly image: string
+  readonly slots: Slots
+  readonly tracker: LayerTracker
+  readonly signal: AbortSignal
+}
+
+/** Sees to it that a layer is here: finished, checked, durable and recorded. Leaves nothing behind when it fails. */
+export async function fetchLayer(workshop: LayerWorkshop, request: LayerRequest): Promise<void> {
+  const { diffId, descriptor, tracker, signal, slots } = request
+  try {
+    await workshop.layerQueue.run(diffId, () =>
+      workshop.blobQueue.run(descriptor.digest, async () => {
+        signal.throwIfAborted()
+        if (workshop.store.layer(diffId)) {
+          tracker.stage = 'present'
+          tracker.downloadedBytes = descriptor.size
+          tracker.unpackedBytes = () => descriptor.size
+          return
+        }
+        await slots.run(() => fetchMissing(workshop, request, 1))
+      }),
+    )
+  } catch (error) {
+    tracker.stage = 'failed'
+    throw error
+  }
+}
+
+async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, attempt: number): Promise<void> {
+  const { store, folders, sync } = workshop
+  const { source, descriptor, diffId, image, tracker } = request
+  request.signal.throwIfAborted()
+  const number = folders.reserve()
+  const blob = source.openLayer(descriptor)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([request.signal, stop.signal])
+  tracker.unpackedBytes = () => blob.file.consumed
+  tracker.stage = 'downloading'
+  let resumedFrom = 0
+  const onBytes = (bytes: number) => {
+    tracker.downloadedBytes = bytes
+    if (bytes === descriptor.size) tracker.stage = 'unpacking'
+  }
+  const filling = blob.fill(signal, onBytes).then((bytes) => {
+    resumedFrom = bytes
+  })
+  const unpacking = workshop.pool.run({
+    blob: blob.file.file,
+    target: folders.staging(number),
+    blobAlgorithm: descriptor.digest.split(':')[0] as string,
+    diffAlgorithm: diffId.split(':')[0] as string,
+    limits: workshop.limits,
+  })
+  try {
+    const result = await both(filling, unpacking, stop, () => blob.file.abandon())
+    tracker.stage = 'verifying'
+    const layer = verified(result, request, workshop.root)
+    await sync.sync()
+    await folders.finish(number)
+    store.addLayer({ diffId, number, ...layer.usage, impliedFolders: layer.impliedFolders })
+    tracker.stage = 'done'
+    await blob.discard()
+  } catch (error) {
+    folders.discardStaging(number)
+    const failure = toBerthError(error, image, workshop.root)
+    // What is wrong or too large must not be gone on with; a part that a broken connection has left may be.
+    if (!isResumable(failure) && !request.signal.aborted) await blob.discard()
+    // The part that an earlier process had left may have been damaged, for instance by a power loss.
+    if (isContentMismatch(failure) && resumedFrom > 0 && attempt === 1) return fetchMissing(workshop, request, 2)
+    throw failure
+  }
+}
+
+/**
+ * Waits for both, download and unpacking. When one fails the other is stopped and waited for, so that nobody writes
+ * anywhere any more; the error is that of the first that failed.
+ */
+async function both(
+  filling: Promise<void>,
+  unpacking: Promise<UnpackResult>,
+  stop: AbortController,
+  abandon: () => void,
+): Promise<UnpackResult> {
+  let filled = false
+  const fillingDone = filling.then(() => {
+    filled = true
+  })
+  // The worker gives up early only when going on is of no use (a full disk).
+  const unpackingDone = unpacking.then((result) => {
+    if (!filled) stop.abort(new StoppedError(result))
+    return result
+  })
+  try {
+    const [, result] = await Promise.all([fillingDone, unpackingDone])
+    return result
+  } catch (error) {
+    stop.abort(error)
+    abandon()
+    await Promise.allSettled([fillingDone, unpackingDone])
+    if (error instanceof StoppedError) return error.result
+    throw error
+  }
+}
+
+/** The download was stopped because the unpacking had ended before it. */
+class StoppedError extends Error {
+  readonly result: UnpackResult
+
+  constructor(result: UnpackResult) {
+    super('the layer could not be unpacked')
+    this.result = result
+  }
+}
+
+function verified(result: UnpackResult, { descriptor, diffId, image }: LayerRequest, root: string) {
+  const { failure, unpacked, blobDigest } = result
+  if (failure?.code === 'ENOSPC' || failure?.code === 'EDQUOT') throw storeFull(image, root, new Error(failure.message))
+  if (blobDigest !== descriptor.digest) {
+    throw contentMismatch(image, `layer ${descriptor.digest}`, descriptor.digest, blobDigest)
+  }
+  if (!unpacked) throw unusableImage(image, `layer ${descriptor.digest} cannot be unpacked: ${failure?.message}`)
+  if (unpacked.diffId !== diffId) {
+    throw contentMismatch(image, `the unpacked layer ${descriptor.digest}`, diffId, unpacked.diffId)
+  }
+  return unpacked
+}
+
+function toBerthError(error: unknown, image: string, root: string): BerthError {
+  if (error instanceof BerthError) return error
+  const code = errnoOf(error)
+  if (code === 'ENOSPC' || code === 'EDQUOT') return storeFull(image, root, error)
+  return operationFailed(
+    `failed to pull image "${image}": ${error instanceof Error ? error.message : String(error)}`,
+    error,
+  )
+}

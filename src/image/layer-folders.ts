@@ -1,0 +1,147 @@
+import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { open, rm, unlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { messageOf } from '../lib/errors.ts'
+import type { Logger } from '../lib/log.ts'
+
+/** A partly downloaded blob is kept this long for a pull that goes on with it, in milliseconds. */
+const keepPartsFor = 24 * 3600 * 1000
+
+/**
+ * The folders of the image store. Layers have short numbers for names, since the paths of all layers of an image must fit
+ * into one page of mount options:
+ *
+ *     layers/<n>/    a finished layer, which has a record, or is swept
+ *     staging/<n>/   a layer being unpacked
+ *     ingest/<hex>   a blob being downloaded, or the part of one that an interrupted pull has left
+ *     trash/<n>/     on its way out
+ *     empty/         what an image without layers is made of
+ */
+export class LayerFolders {
+  readonly #root: string
+  readonly #log: Logger
+  #next = 1
+  readonly #removals = new Set<Promise<void>>()
+
+  constructor(root: string, log: Logger) {
+    this.#root = root
+    this.#log = log
+    // Nobody but root may come near setuid files of images.
+    mkdirSync(root, { recursive: true, mode: 0o700 })
+    for (const name of ['layers', 'staging', 'ingest', 'trash'])
+      mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
+    for (const name of ['layers', 'staging', 'trash']) {
+      for (const entry of numbersIn(join(root, name))) this.#next = Math.max(this.#next, entry + 1)
+    }
+  }
+
+  /** A folder with nothing in it. */
+  get empty(): string {
+    return join(this.#root, 'empty')
+  }
+
+  /** The folder of a finished layer. */
+  layer(number: number): string {
+    return join(this.#root, 'layers', String(number))
+  }
+
+  /** The numbers of the layer folders that are there. */
+  present(): Set<number> {
+    return new Set(numbersIn(join(this.#root, 'layers')))
+  }
+
+  /** A number for a new layer, never given before in this process nor found on disk. */
+  reserve(): number {
+    return this.#next++
+  }
+
+  /** No layer gets a number up to this one: records speak of it. */
+  skipTo(number: number): void {
+    this.#next = Math.max(this.#next, number + 1)
+  }
+
+  /** Where the layer `number` is unpacked; does not exist yet. */
+  staging(number: number): string {
+    return join(this.#root, 'staging', String(number))
+  }
+
+  /** Where a blob is downloaded to. */
+  ingest(digest: string): string {
+    return join(this.#root, 'ingest', digest.replace(':', '-'))
+  }
+
+  /** The unpacked layer, already on the disk, becomes a finished one. */
+  async finish(number: number): Promise<void> {
+    renameSync(this.staging(number), this.layer(number))
+    // The record that follows must not become durable before the rename.
+    await using folder = await open(join(this.#root, 'layers'))
+    await folder.sync()
+  }
+
+  /** Takes a half-written layer away; no error when there is none. */
+  discardStaging(number: number): void {
+    this.#toTrash(this.staging(number))
+  }
+
+  /** Takes a finished layer away. It is gone from `layers/` at once; the deleting itself goes on behind. */
+  discardLayer(number: number): void {
+    this.#toTrash(this.layer(number))
+  }
+
+  /** Forgets a downloaded blob, or a part of one. */
+  async discardIngest(digest: string): Promise<void> {
+    await unlink(this.ingest(digest)).catch(() => {})
+  }
+
+  /** The bytes and files of blobs on their way. */
+  ingestUsage(): { readonly bytes: number; readonly inodes: number } {
+    const names = readdirSync(join(this.#root, 'ingest'))
+    const sizes = names.map((name) => statSync(join(this.#root, 'ingest', name), { throwIfNoEntry: false })?.size ?? 0)
+    return { bytes: sizes.reduce((sum, size) => sum + size, 0), inodes: names.length }
+  }
+
+  /** At start: deletes what an earlier process has left half-done, and layers without a record. */
+  sweep(recorded: ReadonlySet<number>): void {
+    for (const number of numbersIn(join(this.#root, 'staging'))) this.#toTrash(this.staging(number))
+    for (const number of this.present()) if (!recorded.has(number)) this.#toTrash(this.layer(number))
+    for (const name of readdirSync(join(this.#root, 'trash'))) this.#delete(join(this.#root, 'trash', name))
+    for (const name of readdirSync(join(this.#root, 'ingest'))) {
+      const path = join(this.#root, 'ingest', name)
+      if (Date.now() - statSync(path).mtimeMs > keepPartsFor) this.#delete(path)
+    }
+  }
+
+  /** Everything that was thrown away is deleted. */
+  async settled(): Promise<void> {
+    while (this.#removals.size > 0) await Promise.all(this.#removals)
+  }
+
+  #toTrash(path: string): void {
+    const target = join(this.#root, 'trash', String(this.reserve()))
+    try {
+      renameSync(path, target)
+    } catch (error) {
+      if (!messageOf(error).includes('ENOENT'))
+        this.#log.warn({ path, error: messageOf(error) }, 'cannot discard a layer')
+      return
+    }
+    this.#delete(target)
+  }
+
+  #delete(path: string): void {
+    const removal = rm(path, { recursive: true, force: true }).catch((error) => {
+      this.#log.warn(
+        { path, error: messageOf(error) },
+        'cannot delete a discarded layer; the next start will try again',
+      )
+    })
+    this.#removals.add(removal)
+    void removal.then(() => this.#removals.delete(removal))
+  }
+}
+
+function numbersIn(folder: string): number[] {
+  return readdirSync(folder)
+    .filter((name) => /^[0-9]{1,15}$/.test(name))
+    .map(Number)
+}

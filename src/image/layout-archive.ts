@@ -1,0 +1,53 @@
+import { closeSync, createReadStream, mkdirSync, openSync, writeSync } from 'node:fs'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { createDecompressor, detectCompression } from './unpack/decompress.ts'
+import { type TarEntry, TarReader } from './unpack/tar-reader.ts'
+
+/** The files of an OCI layout; whatever else is in the archive is passed over. */
+const layoutFile = /^(?:\.\/)?(oci-layout|index\.json|blobs\/(?:sha256|sha384|sha512)\/[a-f0-9]{64,128})$/
+
+/**
+ * Extracts the tar of an OCI layout, compressed or not, to `folder`, which does not exist yet. No name of the archive is
+ * used for a path but those of a layout. Throws when the archive is broken.
+ */
+export async function extractLayout(archive: string, folder: string): Promise<void> {
+  for (const path of ['', 'blobs', 'blobs/sha256', 'blobs/sha384', 'blobs/sha512']) mkdirSync(join(folder, path))
+  let fd: number | undefined
+  const close = () => {
+    if (fd !== undefined) closeSync(fd)
+    fd = undefined
+  }
+  const reader = new TarReader({
+    entry({ kind, name }: TarEntry) {
+      const path = kind === 'file' ? layoutFile.exec(name)?.[1] : undefined
+      // A second file of the same name replaces the first; the digests decide in the end.
+      if (path !== undefined) fd = openSync(join(folder, path), 'w', 0o600)
+    },
+    data(chunk) {
+      if (fd === undefined) return
+      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
+    },
+    end: close,
+  })
+  try {
+    for await (const chunk of plainBytes(archive)) reader.push(chunk)
+    reader.finish()
+  } finally {
+    close()
+  }
+}
+
+async function* plainBytes(archive: string): AsyncGenerator<Buffer> {
+  const input = createReadStream(archive, { highWaterMark: 256 * 1024 })
+  const chunks = input[Symbol.asyncIterator]() as AsyncIterator<Buffer>
+  const first = await chunks.next()
+  if (first.done) return
+  const decompressor = createDecompressor(detectCompression(first.value))
+  async function* rest() {
+    yield first.value as Buffer
+    for (let next = await chunks.next(); !next.done; next = await chunks.next()) yield next.value
+  }
+  if (!decompressor) yield* rest()
+  else yield* Readable.from(rest()).compose(decompressor) as AsyncIterable<Buffer>
+}

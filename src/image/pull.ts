@@ -1,0 +1,97 @@
+import { BerthError, operationFailed, messageOf } from '../lib/errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { isResumable } from './errors.ts'
+import { fetchLayer, type LayerWorkshop } from './fetch-layer.ts'
+import type { ImageRecord } from './image-records.ts'
+import type { Platform } from './manifest.ts'
+import type { NewNames } from './names.ts'
+import type { PullTracker } from './progress.ts'
+import { type ResolvedImage, resolveImage } from './resolve.ts'
+import { Slots } from './slots.ts'
+import type { ImageSource } from './source.ts'
+
+export interface ImportRequest {
+  readonly source: ImageSource
+  /** The tag or digest that the source is asked for. */
+  readonly target: string
+  /** The full reference, for messages. */
+  readonly image: string
+  readonly platform: Platform
+  /** The names that the image gets, once the digest is known. */
+  readonly namesOf: (topDigest: string) => NewNames
+  readonly tracker: PullTracker
+  readonly parallelLayers: number
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/**
+ * Brings an image into the store: resolves it, fetches the layers that are missing, all at once but for a limit, and
+ * records it when all of it is there. Answers its id. Throws BerthErrors.
+ */
+export async function importImage(workshop: LayerWorkshop, request: ImportRequest): Promise<string> {
+  const { source, target, platform, image, tracker } = request
+  try {
+    const resolved = await resolveImage(source, target, platform, image)
+    await fetchAndRecord(workshop, request, resolved)
+    tracker.enter('done')
+    return resolved.manifest.config.digest
+  } catch (error) {
+    tracker.fail(error)
+    if (error instanceof BerthError) throw error
+    throw operationFailed(`failed to pull image "${image}": ${messageOf(error)}`, error)
+  }
+}
+
+async function fetchAndRecord(workshop: LayerWorkshop, request: ImportRequest, resolved: ResolvedImage): Promise<void> {
+  const { store } = workshop
+  const { diffIds } = resolved.document
+  try {
+    using _held = store.hold(diffIds)
+    request.tracker.enter('downloading')
+    await fetchLayers(workshop, request, resolved)
+    request.tracker.enter('recording')
+    store.addImage(recordOf(resolved, request.clock()), request.namesOf(resolved.topDigest))
+  } catch (error) {
+    if (isResumable(error)) store.keep(diffIds)
+    store.sweep()
+    throw error
+  }
+}
+
+function recordOf({ manifest, manifestDigest, configJson, document }: ResolvedImage, pulledAt: bigint): ImageRecord {
+  return {
+    id: manifest.config.digest,
+    tags: [],
+    digests: [],
+    manifestDigest,
+    sizeBytes: manifest.layers.reduce((sum, { size }) => sum + size, manifest.config.size),
+    diffIds: document.diffIds,
+    annotations: manifest.annotations,
+    configJson,
+    pulledAt,
+    removed: false,
+  }
+}
+
+/** The first layer that fails ends the others; all have ended when this does. */
+async function fetchLayers(workshop: LayerWorkshop, request: ImportRequest, resolved: ResolvedImage): Promise<void> {
+  const { source, image, tracker } = request
+  const slots = new Slots(request.parallelLayers)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([request.signal, stop.signal])
+  const fetches = resolved.manifest.layers.map(async (descriptor, at) => {
+    const diffId = resolved.document.diffIds[at] as string
+    const layer = tracker.layer(descriptor.digest, descriptor.size)
+    try {
+      await fetchLayer(workshop, { source, descriptor, diffId, image, slots, tracker: layer, signal })
+    } catch (error) {
+      stop.abort(error)
+      throw error
+    }
+  })
+  const ends = await Promise.allSettled(fetches)
+  request.signal.throwIfAborted()
+  if (stop.signal.aborted) throw stop.signal.reason
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
+}
