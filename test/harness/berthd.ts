@@ -17,8 +17,12 @@ import {
 
 export const repository = join(import.meta.dirname, '../..')
 
-/** What lives as long as berthd does: the records, the log, itself and its shims, the test's bridge. */
-const lasting = /\.(db|sqlite)(-\w+)?$|\.log$|\.lock$|\.sock$|\/lock$|last_reserved_ip|(daemon|shim)\/main\.ts/
+/**
+ * What lives as long as berthd does: the records, the logs, itself and its shims, the folders that hold those of the pods,
+ * host-local's notes.
+ */
+const lasting =
+  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|shims|runc)\/$|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts/
 
 /**
  * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test
