@@ -111,8 +111,13 @@ export class Berthd {
   }
 
   #belongings(): Belongings {
-    const { mark, root, state, addresses, bridge } = this.place
-    return { mark, folders: [root, state, addresses], ignore: new RegExp(`${lasting.source}|^${bridge}$`) }
+    const { root, state, addresses, bridge } = this.place
+    return this.#counting([root, state, addresses], new RegExp(`${lasting.source}|^${bridge}$`))
+  }
+
+  #counting(folders: readonly string[], ignore: RegExp): Belongings {
+    const { mark, bridge, network } = this.place
+    return { mark, folders, ignore, signs: [mark, bridge, `${network}.`] }
   }
 
   async #signal(signal: NodeJS.Signals): Promise<number | null> {
@@ -139,8 +144,7 @@ export class Berthd {
       await this.stop()
       removeShared(this.place)
       if (hasPassed(t)) {
-        const { mark, addresses } = this.place
-        await assertAsBefore(this.#before, { mark, folders: [addresses], ignore: /last_reserved_ip|\/lock$/ })
+        await assertAsBefore(this.#before, this.#counting([this.place.addresses], lasting))
       }
     } catch (error) {
       if (hasPassed(t)) throw error
