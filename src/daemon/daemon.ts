@@ -87,6 +87,8 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     operations: new Operations(),
     exits: new ContainerExits(),
     pipes: new PipeHolder(),
+    stops: new Map(),
+    clearings: new Map(),
     network,
     images,
     shims,

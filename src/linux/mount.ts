@@ -29,7 +29,12 @@ export function bindMount(source: string, target: string): void {
 }
 
 /** A tmpfs of at most `sizeBytes`. */
-export function mountTmpfs(target: string, sizeBytes: number, mode = '1777', flags = MS.NOSUID | MS.NODEV | MS.NOEXEC): void {
+export function mountTmpfs(
+  target: string,
+  sizeBytes: number,
+  mode = '1777',
+  flags = MS.NOSUID | MS.NODEV | MS.NOEXEC,
+): void {
   mount('tmpfs', target, 'tmpfs', flags, `mode=${mode},size=${sizeBytes}`)
 }
 

@@ -6,12 +6,12 @@ const F_SETFL = 4
 /** Not among Node's constants; the same on x86-64 and arm64. */
 const O_CLOEXEC = 0o2000000
 
-/** A new pipe; both ends are closed on exec, the reading end does not block. */
-export function createPipe(): { readonly read: number; readonly write: number } {
+/** A new pipe; both ends are closed on exec, the reading end does not block unless asked to. */
+export function createPipe({ nonBlocking = true } = {}): { readonly read: number; readonly write: number } {
   const fds = Buffer.alloc(8)
   check(libc.pipe2(fds, O_CLOEXEC), 'pipe2')
   const read = fds.readInt32LE(0)
-  setNonBlocking(read)
+  if (nonBlocking) setNonBlocking(read)
   return { read, write: fds.readInt32LE(4) }
 }
 

@@ -8,7 +8,9 @@ import { errnoError, libc } from './libc.ts'
 export interface SpawnRequest {
   /** The program, as an absolute path. */
   readonly file: string
-  /** The arguments after the program's own name. */
+  /** The program's own name as it sees it and `ps` shows it; `file` when absent. */
+  readonly argv0?: string
+  /** The arguments after that. */
   readonly args: readonly string[]
   /** The whole environment; nothing is inherited. */
   readonly env?: Readonly<Record<string, string>>
@@ -50,7 +52,7 @@ export function spawn(request: SpawnRequest): number {
     libc.posix_spawn_file_actions_adddup2(actions, request.stdin, 0)
     libc.posix_spawn_file_actions_adddup2(actions, request.stdout, 1)
     libc.posix_spawn_file_actions_adddup2(actions, request.stderr, 2)
-    const argv = [request.file, ...request.args, null]
+    const argv = [request.argv0 ?? request.file, ...request.args, null]
     const envp = [...Object.entries(request.env ?? {}).map(([name, value]) => `${name}=${value}`), null]
     const errno: number = libc.posix_spawn(pid, request.file, actions, attr, argv, envp)
     if (errno !== 0) throw errnoError('posix_spawn', errno, request.file)

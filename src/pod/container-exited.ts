@@ -1,8 +1,8 @@
 import { messageOf } from '../lib/errors.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
+import { clearRuntime } from './clear-runtime.ts'
 import { recordEvent } from './container-events.ts'
 import type { PodParts } from './parts.ts'
-import { clearRuntime } from './stop-container.ts'
 
 /**
  * A container has ended, with its output in its log. Its record says so at once; its cgroup and the OCI runtime's state of it

@@ -1,30 +1,33 @@
 import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
+import { createPipe } from '../linux/pipe.ts'
 import { spawnInNewPidNamespace } from '../linux/pid-namespace.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { SandboxLayout } from './layout.ts'
 
 /**
- * The init of a shared PID namespace: the one case in which a pod has a process of its own. It sleeps, and the kernel reaps
- * what is orphaned to it, because SIGCHLD is ignored (wait(2), and an ignored signal stays ignored across exec).
+ * The init of a shared PID namespace: the one case in which a pod has a process of its own. It waits for ever, and the kernel
+ * reaps what is orphaned to it, because it ignores SIGCHLD (wait(2)). Its containers see it as `pause`, as with the other
+ * runtimes. It reads from a pipe of which it has the other end itself, so that nothing ever comes.
  *
- * It is a program of the host with the host's root and all capabilities: a container's process may not look into it
+ * It is a shell of the host with the host's root and all capabilities: a container's process may not look into it
  * (/proc/1/root) unless it has those capabilities too, which only a privileged container has.
  */
 export function startInfraProcess(reaper: Reaper, layout: SandboxLayout): void {
-  const nothing = openSync('/dev/null', 'r+')
+  const pipe = createPipe({ nonBlocking: false })
+  const stderr = openSync('/dev/null', 'w')
   try {
     const pid = spawnInNewPidNamespace(
       {
         file: '/bin/sh',
-        args: ['-c', "trap '' CHLD; exec sleep infinity"],
-        env: { PATH: '/usr/bin:/bin' },
+        argv0: 'pause',
+        args: ['-c', "trap '' CHLD; echo pause >/proc/self/comm; while :; do read _; done"],
         cwd: '/',
-        stdin: nothing,
-        stdout: nothing,
-        stderr: nothing,
+        stdin: pipe.read,
+        stdout: pipe.write,
+        stderr,
         newSession: true,
       },
       layout.pidns,
@@ -32,7 +35,7 @@ export function startInfraProcess(reaper: Reaper, layout: SandboxLayout): void {
     void reaper.wait(pid)
     writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) }))
   } finally {
-    closeSync(nothing)
+    for (const fd of [pipe.read, pipe.write, stderr]) closeSync(fd)
   }
 }
 

@@ -15,6 +15,7 @@ import type { ContainerExits } from './exits.ts'
 import type { RuntimeHandlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
 import type { PipeHolder } from './pipe-holder.ts'
+import type { Stop } from './stop-container.ts'
 
 /** What the operations on pods work with. Each operation is a function of these and its request, in a file of its own. */
 export interface PodParts {
@@ -26,6 +27,10 @@ export interface PodParts {
   readonly operations: Operations
   readonly exits: ContainerExits
   readonly pipes: PipeHolder
+  /** The stops of containers under way, by container id. */
+  readonly stops: Map<string, Stop>
+  /** The containers whose traces are cleared or being cleared, by id. */
+  readonly clearings: Map<string, Promise<void>>
   readonly network: NetworkPort
   readonly images: Pick<Images, 'use'>
   readonly shims: ShimPool

@@ -2,10 +2,11 @@ import { rmSync } from 'node:fs'
 import { failedPrecondition } from '../lib/errors.ts'
 import { unmount } from '../linux/mount.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { clearRuntime } from './clear-runtime.ts'
 import type { Layout } from './layout.ts'
 import { findContainer } from './lookup.ts'
 import type { PodParts } from './parts.ts'
-import { clearRuntime, stopContainer } from './stop-container.ts'
+import { stopContainer } from './stop-container.ts'
 
 /** Removes a container and all that it wrote, except its log. A running one is killed; an unknown id is no error. */
 export async function removeContainer(parts: PodParts, id: string): Promise<void> {
@@ -23,6 +24,7 @@ export async function removeContainer(parts: PodParts, id: string): Promise<void
       parts.pipes.release(container.id)
       parts.containers.delete(container.id)
       parts.exits.settle(container.id)
+      parts.clearings.delete(container.id)
     },
     () => failedPrecondition(`container "${container.id}" is being removed`),
   )

@@ -2,17 +2,15 @@ import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { recordEvent } from './container-events.ts'
-import { getContainer, getSandbox } from './lookup.ts'
+import { getContainer } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { signalContainer } from './signal-container.ts'
 
 /** How long a killed container may take to vanish, in milliseconds, before the call gives up (it may be retried). */
 const killPatience = 30_000
 
-/** The stops under way: when each will kill, and how to make it sooner. */
-const stops = new WeakMap<PodParts, Map<string, Stop>>()
-
-interface Stop {
+/** A stop under way: it will kill at some time, which can be made sooner. */
+export interface Stop {
   readonly done: Promise<void>
   /** Kills after `seconds` if that is sooner than planned. */
   hasten(seconds: number): void
@@ -24,14 +22,14 @@ interface Stop {
  * shorten the wait (kubelet-contract F4).
  */
 export function stopContainer(parts: PodParts, container: ContainerRecord, timeoutSeconds: number): Promise<void> {
-  const underWay = stopsOf(parts).get(container.id)
+  const underWay = parts.stops.get(container.id)
   if (underWay) {
     underWay.hasten(timeoutSeconds)
     return underWay.done
   }
   const stop = begin(parts, container.id, timeoutSeconds)
-  stopsOf(parts).set(container.id, stop)
-  const end = () => stopsOf(parts).delete(container.id)
+  parts.stops.set(container.id, stop)
+  const end = () => parts.stops.delete(container.id)
   stop.done.then(end, end)
   return stop.done
 }
@@ -108,25 +106,10 @@ function stillThere(container: ContainerRecord): BerthError {
   )
 }
 
-function stopsOf(parts: PodParts): Map<string, Stop> {
-  let map = stops.get(parts)
-  if (!map) stops.set(parts, (map = new Map()))
-  return map
-}
-
 /** Kills every running container of a sandbox, side by side. */
 export async function killContainers(parts: PodParts, containers: readonly ContainerRecord[]): Promise<void> {
   const results = await Promise.allSettled(containers.map((container) => stopContainer(parts, container, 0)))
   const failures = results.filter((result) => result.status === 'rejected')
   const [first] = failures
   if (first) throw new BerthError('unknown', `${failures.length} containers did not end: ${messageOf(first.reason)}`)
-}
-
-/** Takes the runtime's state and the cgroup of a container away; everything in it must have ended or may be killed. */
-export async function clearRuntime(parts: PodParts, container: ContainerRecord): Promise<void> {
-  const sandbox = getSandbox(parts, container.sandboxId)
-  const shim = await parts.shims.get(sandbox.shim)
-  const { command } = parts.handlers.get(sandbox.runtimeHandler)
-  await shim.request('delete', { id: container.id, runtime: command })
-  await parts.cgroups.remove(container.cgroup)
 }

@@ -1,11 +1,12 @@
 import { failedPrecondition } from '../lib/errors.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
+import { clearRuntime } from './clear-runtime.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { releaseSandboxMounts } from './sandbox-files.ts'
-import { clearRuntime, killContainers } from './stop-container.ts'
+import { killContainers } from './stop-container.ts'
 
 /**
  * Stops a sandbox: kills its containers, takes it off the network, lets go of its namespaces and cgroups. An unknown or a
