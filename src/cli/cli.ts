@@ -80,8 +80,8 @@ export class Cli implements Disposable {
 
 /** A failure in one line for a user; with DEBUG set, its stack and causes too. */
 export function describeFailure(error: unknown, env: Terminal['env']): string {
-  const line = `berth: ${messageOf(error)
-    .trim()
-    .replaceAll(/\s*\n\s*/g, '; ')}`
+  // The message of a CriError already says what gRPC did, in better words than its cause.
+  const message = error instanceof CriError ? error.message : messageOf(error)
+  const line = `berth: ${message.trim().replaceAll(/\s*\n\s*/g, '; ')}`
   return env.DEBUG ? `${line}\n${inspect(error)}` : line
 }

@@ -82,7 +82,10 @@ function createProgram({ stdout, stderr, env }: Terminal): Command {
     )
     .option('-t, --timeout <duration>', 'give up on a call after this long (10s for calls that only ask)')
     .addHelpCommand(
-      new Command('help').argument('[command]').description('show the help of a command').helpGroup('Runtime and program:'),
+      new Command('help')
+        .argument('[command]')
+        .description('show the help of a command')
+        .helpGroup('Runtime and program:'),
     )
     .helpOption('-h, --help', 'show this help')
     .showHelpAfterError('(berth --help shows the commands; berth <command> --help what one takes)')

@@ -1,0 +1,85 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { derivedUid, readPod } from './pod.ts'
+
+const manifest = (spec: object, metadata: object = {}) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'web', ...metadata },
+  spec: { containers: [{ name: 'main', image: 'nginx' }], ...spec },
+})
+
+const refused = (value: unknown, message: RegExp) =>
+  assert.throws(() => readPod(value), { code: 'invalid-argument', message })
+
+test('a small pod has the defaults of Kubernetes', () => {
+  const { pod, ignored } = readPod(manifest({}))
+  assert.deepEqual(ignored, [])
+  assert.deepEqual([pod.name, pod.namespace, pod.hostname], ['web', 'default', 'web'])
+  assert.equal(pod.uid, derivedUid('default', 'web'))
+  assert.match(pod.uid, /^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/)
+  assert.notEqual(pod.uid, derivedUid('other', 'web'))
+  assert.equal(readPod(manifest({}, { uid: 'given' })).pod.uid, 'given')
+})
+
+test('the pull policy follows the tag', () => {
+  const policy = (image: string, imagePullPolicy?: string) =>
+    readPod(manifest({ containers: [{ name: 'a', image, imagePullPolicy }] })).pod.containers[0]?.pullPolicy
+  assert.equal(policy('nginx'), 'Always')
+  assert.equal(policy('localhost:5000/nginx'), 'Always')
+  assert.equal(policy('nginx:latest'), 'Always')
+  assert.equal(policy('nginx:1.27'), 'IfNotPresent')
+  assert.equal(policy('nginx@sha256:abc'), 'IfNotPresent')
+  assert.equal(policy('nginx', 'Never'), 'Never')
+})
+
+test('every field without effect is named', () => {
+  const { ignored } = readPod({
+    ...manifest({
+      restartPolicy: 'Always',
+      dnsPolicy: 'ClusterFirst',
+      affinity: { nodeAffinity: {} },
+      tolerations: [],
+      securityContext: { fsGroup: 5 },
+      containers: [
+        { name: 'a', image: 'x', livenessProbe: { exec: {} }, resources: { limits: { 'nvidia.com/gpu': 1 } } },
+        {
+          name: 'b',
+          image: 'x',
+          envFrom: [{ secretRef: { name: 's' } }],
+          volumeMounts: [{ name: 's', mountPath: '/s' }],
+        },
+      ],
+      volumes: [
+        { name: 's', secret: { secretName: 'x' } },
+        { name: 'm', emptyDir: { medium: 'Memory' } },
+      ],
+    }),
+    status: { phase: 'Running' },
+  })
+  assert.deepEqual(ignored.toSorted(), [
+    'spec.affinity',
+    'spec.containers[0].livenessProbe',
+    'spec.containers[0].resources.limits.nvidia.com/gpu',
+    'spec.containers[1].envFrom',
+    'spec.dnsPolicy',
+    'spec.restartPolicy',
+    'spec.securityContext.fsGroup',
+    'spec.volumes[0].secret',
+    'spec.volumes[1].emptyDir.medium',
+    'status',
+  ])
+  assert.deepEqual(readPod(manifest({ restartPolicy: 'Never', dnsPolicy: 'Default' })).ignored, [])
+})
+
+test('what is no pod is refused, with the field', () => {
+  refused(null, /the manifest must be an object/)
+  refused({ apiVersion: 'apps/v1', kind: 'Deployment' }, /kind Pod, this one has apps\/v1 Deployment/)
+  refused({ apiVersion: 'v1', kind: 'Pod' }, /needs metadata and spec/)
+  refused(manifest({}, { name: '' }), /metadata\.name is missing/)
+  refused(manifest({ containers: [] }), /spec\.containers is empty/)
+  refused(manifest({ containers: [{ name: 'Main', image: 'x' }] }), /spec\.containers\[0\]\.name/)
+  refused(manifest({ containers: [{ name: 'a' }] }), /spec\.containers\[0\]\.image is missing/)
+  refused(manifest({ initContainers: [{ name: 'main', image: 'x' }] }), /two containers have the name "main"/)
+  refused(manifest({ volumes: [{ name: 'a', hostPath: { path: 'relative' } }] }), /hostPath\.path must be absolute/)
+})

@@ -1,0 +1,220 @@
+import {
+  type ContainerConfig,
+  ContainerState,
+  type Image,
+  type PodSandboxConfig,
+  PodSandboxState,
+} from '../../client/index.ts'
+import { type FakeHandlers, type FakeServer, serveFake, statusError } from '../../client/testing/serve.ts'
+import { now } from './berth.ts'
+
+export interface FakeSandbox {
+  readonly id: string
+  readonly config: PodSandboxConfig
+  readonly createdAt: bigint
+  state: PodSandboxState
+}
+
+export interface FakeContainer {
+  readonly id: string
+  readonly podSandboxId: string
+  readonly config: ContainerConfig
+  readonly createdAt: bigint
+  state: ContainerState
+  exitCode: number
+}
+
+/** A CRI runtime that keeps its pods in memory; enough of one for the commands of `berth`. */
+export class FakeRuntime implements AsyncDisposable {
+  readonly sandboxes: FakeSandbox[] = []
+  readonly containers: FakeContainer[] = []
+  images: (Partial<Omit<Image, '$typeName' | '$unknown'>> & { id: string })[] = []
+  /** The calls that change something, in order: `StartContainer web`. */
+  readonly calls: string[] = []
+  /** The exit code with which a container of this name ends as soon as it starts. */
+  readonly exitCodes = new Map<string, number>()
+  #server: FakeServer | undefined
+  #ids = 0
+
+  static async serve(overrides: FakeHandlers = {}): Promise<FakeRuntime> {
+    const runtime = new FakeRuntime()
+    const { runtime: service, image } = runtime.#handlers()
+    runtime.#server = await serveFake({
+      runtime: { ...service, ...overrides.runtime },
+      image: { ...image, ...overrides.image },
+    })
+    return runtime
+  }
+
+  get endpoint(): string {
+    return this.#server?.endpoint ?? ''
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#server?.[Symbol.asyncDispose]()
+  }
+
+  /** Ids begin with `a` for sandboxes and `b` for containers, and count up: a1000…, a2000…. */
+  #newId(kind: 'a' | 'b'): string {
+    return `${kind}${++this.#ids}`.padEnd(64, '0')
+  }
+
+  /** Each thing is a minute older than the one after the next, the first an hour. */
+  #created(): bigint {
+    return BigInt(now - 3_600_000 + this.#ids * 60_000) * 1_000_000n
+  }
+
+  #container(id: string): FakeContainer {
+    const container = this.containers.find((other) => other.id === id)
+    if (!container) throw statusError('NOT_FOUND', `container "${id}" not found`)
+    return container
+  }
+
+  #sandbox(id: string): FakeSandbox {
+    const sandbox = this.sandboxes.find((other) => other.id === id)
+    if (!sandbox) throw statusError('NOT_FOUND', `sandbox "${id}" not found`)
+    return sandbox
+  }
+
+  #handlers(): Required<FakeHandlers> {
+    const call = (name: string, config: { metadata?: { name: string } | undefined } | undefined) =>
+      this.calls.push(`${name} ${config?.metadata?.name ?? ''}`.trim())
+    return {
+      runtime: {
+        version: () => ({ version: '0.1.0', runtimeName: 'fake', runtimeVersion: '1.2.3', runtimeApiVersion: 'v1' }),
+        runPodSandbox: ({ config }) => {
+          if (!config) throw statusError('INVALID_ARGUMENT', 'no config')
+          const id = this.#newId('a')
+          this.sandboxes.push({ id, config, createdAt: this.#created(), state: PodSandboxState.SANDBOX_READY })
+          call('RunPodSandbox', config)
+          return { podSandboxId: id }
+        },
+        stopPodSandbox: ({ podSandboxId }) => {
+          const sandbox = this.#sandbox(podSandboxId)
+          call('StopPodSandbox', sandbox.config)
+          sandbox.state = PodSandboxState.SANDBOX_NOTREADY
+          return {}
+        },
+        removePodSandbox: ({ podSandboxId }) => {
+          call('RemovePodSandbox', this.#sandbox(podSandboxId).config)
+          remove(this.sandboxes, ({ id }) => id === podSandboxId)
+          remove(this.containers, (container) => container.podSandboxId === podSandboxId)
+          return {}
+        },
+        podSandboxStatus: ({ podSandboxId }) => {
+          const { config, ...rest } = this.#sandbox(podSandboxId)
+          const { labels, annotations, metadata } = config
+          const status = { ...rest, labels, annotations, network: { ip: '10.0.0.9' }, ...(metadata && { metadata }) }
+          return { status, info: { info: '{"pid":7}', note: '"plain"' } }
+        },
+        listPodSandbox: ({ filter }) => ({
+          items: this.sandboxes
+            .filter(({ state }) => filter?.state === undefined || filter.state.state === state)
+            .filter(({ config }) => matches(config.labels, filter?.labelSelector))
+            .map(({ config: { metadata, labels, annotations }, ...rest }) => ({
+              ...rest,
+              labels,
+              annotations,
+              ...(metadata && { metadata }),
+            })),
+        }),
+        createContainer: ({ podSandboxId, config }) => {
+          this.#sandbox(podSandboxId)
+          if (!config) throw statusError('INVALID_ARGUMENT', 'no config')
+          const id = this.#newId('b')
+          const state = ContainerState.CONTAINER_CREATED
+          this.containers.push({ id, podSandboxId, config, createdAt: this.#created(), state, exitCode: 0 })
+          call('CreateContainer', config)
+          return { containerId: id }
+        },
+        startContainer: ({ containerId }) => {
+          const container = this.#container(containerId)
+          call('StartContainer', container.config)
+          const exitCode = this.exitCodes.get(container.config.metadata?.name ?? '')
+          container.state = exitCode === undefined ? ContainerState.CONTAINER_RUNNING : ContainerState.CONTAINER_EXITED
+          container.exitCode = exitCode ?? 0
+          return {}
+        },
+        stopContainer: ({ containerId, timeout }) => {
+          const container = this.#container(containerId)
+          this.calls.push(`StopContainer ${container.config.metadata?.name} ${timeout}`)
+          container.state = ContainerState.CONTAINER_EXITED
+          container.exitCode = 143
+          return {}
+        },
+        removeContainer: ({ containerId }) => {
+          call('RemoveContainer', this.#container(containerId).config)
+          remove(this.containers, ({ id }) => id === containerId)
+          return {}
+        },
+        listContainers: ({ filter }) => ({
+          containers: this.containers
+            .filter(({ state }) => filter?.state === undefined || filter.state.state === state)
+            .filter(({ podSandboxId }) => !filter?.podSandboxId || filter.podSandboxId === podSandboxId)
+            .filter(({ config }) => matches(config.labels, filter?.labelSelector))
+            .map(({ config, id, podSandboxId, state, createdAt }) => ({
+              id,
+              podSandboxId,
+              state,
+              createdAt,
+              labels: config.labels,
+              annotations: config.annotations,
+              imageId: config.image?.image ?? '',
+              ...(config.metadata && { metadata: config.metadata }),
+              ...(config.image && { image: config.image }),
+            })),
+        }),
+        containerStatus: ({ containerId }) => {
+          const { id, config, state, createdAt, exitCode, podSandboxId } = this.#container(containerId)
+          const folder = this.#sandbox(podSandboxId).config.logDirectory
+          const exited = state === ContainerState.CONTAINER_EXITED
+          return {
+            status: {
+              id,
+              state,
+              createdAt,
+              exitCode,
+              startedAt: state === ContainerState.CONTAINER_CREATED ? 0n : createdAt + 1n,
+              finishedAt: exited ? createdAt + 2n : 0n,
+              reason: exited ? (exitCode === 0 ? 'Completed' : 'Error') : '',
+              logPath: config.logPath && `${folder}/${config.logPath}`,
+              ...(config.metadata && { metadata: config.metadata }),
+              ...(config.image && { image: config.image }),
+            },
+          }
+        },
+      },
+      image: {
+        listImages: () => ({ images: this.images }),
+        imageStatus: ({ image }) => {
+          const found = this.images.find(
+            ({ id, repoTags = [] }) => id === image?.image || repoTags.includes(image?.image ?? ''),
+          )
+          return found ? { image: found } : {}
+        },
+        pullImage: ({ image, auth }) => {
+          const name = image?.image ?? ''
+          this.calls.push(`PullImage ${name}${auth ? ` as ${auth.username || auth.auth}` : ''}`)
+          const id = `sha256:${Buffer.from(name).toString('hex').padEnd(64, '0').slice(0, 64)}`
+          if (!this.images.some((other) => other.id === id))
+            this.images.push({ id, repoTags: [name], size: 1_495_024n })
+          return { imageRef: id }
+        },
+        removeImage: ({ image }) => {
+          this.calls.push(`RemoveImage ${image?.image}`)
+          this.images = this.images.filter(({ id }) => id !== image?.image)
+          return {}
+        },
+      },
+    }
+  }
+}
+
+type Labels = Readonly<Record<string, string>>
+
+const matches = (labels: Labels, selector: Labels = {}) =>
+  Object.entries(selector).every(([key, value]) => labels[key] === value)
+
+function remove<T>(list: T[], isGone: (item: T) => boolean): void {
+  list.splice(0, list.length, ...list.filter((item) => !isGone(item)))
+}
