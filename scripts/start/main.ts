@@ -2,11 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { type CriConnection, connect } from '../../src/client/index.ts'
 import { StartedBerthd, whoServes } from './berthd.ts'
 import { helloImage, writeHelloImage } from './hello-image.ts'
-import { findHelloPod, someLines } from './hello-pod.ts'
+import { findPod, readFirstPod, runningPods, someLines } from './first-pod.ts'
 import { loadImage } from './load-image.ts'
 import { providePodNetwork } from './pod-network.ts'
 import { help, readSettings, type Settings } from './settings.ts'
@@ -14,7 +14,7 @@ import { help, readSettings, type Settings } from './settings.ts'
 const repository = join(import.meta.dirname, '../..')
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
-/** Starts berthd, runs the pod of examples/hello.yaml, and stays until Ctrl-C. */
+/** Starts berthd, runs a first pod, and stays until Ctrl-C. */
 export async function start(args: readonly string[], busybox: string | undefined): Promise<void> {
   const settings = readSettings(args)
   if (!settings) return void process.stdout.write(help)
@@ -30,10 +30,11 @@ export async function start(args: readonly string[], busybox: string | undefined
     const reason = await Promise.race([over.promise, shown.then(() => over.promise)])
     if (reason === 'end of berthd') throw new Error(`berthd has ended. ${berthd?.lastWords()}`)
     shown.catch(() => {})
+    if (berthd) sayGoodbye(await runningPods(cri))
+    else say(`\nThe berthd at ${endpoint} was there before, and goes on.`)
   } finally {
     await berthd?.stop()
   }
-  sayGoodbye(settings, berthd !== undefined)
   process.exit(0)
 }
 
@@ -55,15 +56,16 @@ async function provideBerthd(cri: CriConnection, settings: Settings): Promise<St
 /** Sees to it that the pod runs, and shows it with the commands that a user has. */
 async function showPod(cri: CriConnection, settings: Settings, busybox: string | undefined): Promise<void> {
   await provideImage(cri, settings, busybox)
-  const before = await findHelloPod(cri)
-  if (before.state === 'running') say('The pod hello still runs from before.')
-  if (before.state === 'stopped') await berth(settings, ['rmp', '-f', 'hello'])
-  if (before.state !== 'running') await berth(settings, ['run', '-f', 'examples/hello.yaml'])
-  const now = await findHelloPod(cri)
+  const pod = readFirstPod(resolve(repository, settings.manifest))
+  const before = await findPod(cri, pod)
+  if (before.state === 'running') say(`The pod ${pod.name} still runs from before.`)
+  if (before.state === 'stopped') await berth(settings, ['rmp', '-f', `${pod.namespace}/${pod.name}`])
+  if (before.state !== 'running') await berth(settings, ['run', '-f', settings.manifest])
+  const now = await findPod(cri, pod)
   if (now.state === 'running') await someLines(now.logPath, 3)
   await berth(settings, ['pods'])
   await berth(settings, ['ps'])
-  await berth(settings, ['logs', '--tail', '5', 'hello'])
+  await berth(settings, ['logs', '--tail', '5', `${pod.name}/${pod.container}`])
 }
 
 async function provideImage(cri: CriConnection, settings: Settings, busybox: string | undefined): Promise<void> {
@@ -106,9 +108,10 @@ The CLI of this checkout: bin/berth --help
 Ctrl-C stops berthd. Pods run on without it.`)
 }
 
-function sayGoodbye({ endpoint }: Settings, stopped: boolean): void {
-  if (!stopped) return say(`\nThe berthd at ${endpoint} was there before and goes on.`)
+function sayGoodbye(pods: readonly string[]): void {
+  say('\nStopping berthd.')
+  if (pods.length === 0) return say('No pod is running.')
   say(`
-berthd has stopped. The pods run on, and their logs go on; nobody answers for them until the next npm start finds them.
-To remove every pod, while berthd runs: bin/berth rmp -fa`)
+Still running, with their logs: ${pods.join(', ')}. Nobody answers for them until the next npm start, which finds them
+again. To remove every pod, while berthd runs: bin/berth rmp -fa`)
 }

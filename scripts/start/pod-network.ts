@@ -44,7 +44,7 @@ function configurationsIn(folder: string): readonly string[] {
 function bridgeNetwork({ bridge, subnet }: PodNetwork): object {
   return {
     cniVersion: '1.0.0',
-    name: 'berth',
+    name: bridge,
     plugins: [
       {
         type: 'bridge',

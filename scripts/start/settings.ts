@@ -12,6 +12,8 @@ export interface Settings {
   readonly bridge: string
   readonly subnet: string
   readonly logFile: string
+  /** The manifest of the pod to run, from the repository's folder on. */
+  readonly manifest: string
 }
 
 export const help = `npm start -- [options]
@@ -20,6 +22,7 @@ export const help = `npm start -- [options]
   --root FOLDER    images and records (default: /var/lib/berth)
   --state FOLDER   sockets and mounts (default: /run/berth)
   --log FILE       log of berthd (default: /var/log/berth/berthd.log)
+  --manifest FILE  Pod to run (default: examples/hello.yaml)
   --bridge NAME    bridge for pods when the machine has no CNI configuration (default: berth0)
   --subnet CIDR    addresses for pods in that case (default: 10.73.0.0/16)
 `
@@ -42,6 +45,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
     bridge: values.bridge,
     subnet: values.subnet,
     logFile: values.log,
+    manifest: values.manifest,
   }
 }
 
@@ -54,6 +58,7 @@ function parse(args: readonly string[]) {
     log: { ...string, default: '/var/log/berth/berthd.log' },
     bridge: { ...string, default: 'berth0' },
     subnet: { ...string, default: '10.73.0.0/16' },
+    manifest: { ...string, default: 'examples/hello.yaml' },
     help: { type: 'boolean', short: 'h' },
   } as const
   try {
