@@ -3,6 +3,7 @@ import { PodSandboxState } from '../../client/index.ts'
 import { failedPrecondition, invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../for-each.ts'
+import { removeVolumes, volumesFolder } from '../manifest/volume-folders.ts'
 import { resolvePod } from '../resolve.ts'
 
 interface Options {
@@ -13,7 +14,7 @@ interface Options {
 export function addRemovePod(program: Command, cli: Cli): void {
   program
     .command('rmp [pod...]')
-    .description('remove pods with their containers; logs stay')
+    .description('remove pods with their containers and emptyDir volumes; logs stay')
     .option('-a, --all', 'remove all pods')
     .option('-f, --force', 'stop those that still run')
     .action(async (queries: string[], { all, force }: Options) => {
@@ -28,6 +29,14 @@ export function addRemovePod(program: Command, cli: Cli): void {
         }
         await cli.cri.runtime.removePodSandbox({ podSandboxId }, cli.work)
         cli.print(`Removed sandbox ${podSandboxId}`)
+        await removeVolumesOf(items.find(({ id }) => id === podSandboxId)?.metadata?.uid)
       })
     })
+
+  /** The volumes that `berth run` made for a pod go with its last sandbox. */
+  async function removeVolumesOf(uid: string | undefined) {
+    if (!uid) return
+    const { items } = await cli.cri.runtime.listPodSandbox({}, cli.ask)
+    if (!items.some(({ metadata }) => metadata?.uid === uid)) removeVolumes(uid, volumesFolder)
+  }
 }

@@ -24,7 +24,10 @@ function config(container: object, spec: object = {}) {
   const pod = read(spec, [{ name: 'main', image: 'nginx:1', ...container }])
   const [manifest] = pod.containers
   assert.ok(manifest)
-  return toJson(ContainerConfigSchema, containerConfig(pod, manifest, surroundings)) as Record<'annotations' | 'linux', never>
+  return toJson(ContainerConfigSchema, containerConfig(pod, manifest, surroundings)) as Record<
+    'annotations' | 'linux',
+    never
+  >
 }
 
 test('a sandbox as the kubelet would ask for it', () => {

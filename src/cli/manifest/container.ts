@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { invalidArgument } from '../../lib/errors.ts'
 import { type EnvVar, readEnv } from './env.ts'
 import type { Fields } from './fields.ts'
+import { checkName } from './names.ts'
 import { type ContainerResources, readResources } from './resources.ts'
 import { type ContainerSecurity, readContainerSecurity } from './security.ts'
 import { readVolumeMount, type VolumeMount } from './volumes.ts'
@@ -34,10 +35,7 @@ export interface Port {
 }
 
 export function readContainer(fields: Fields, isInit: boolean): ContainerManifest {
-  const name = fields.requiredString('name')
-  if (!/^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(name) || name.length > 63) {
-    throw invalidArgument(`${fields.path}.name: "${name}" must be lower-case letters, digits and dashes, at most 63`)
-  }
+  const name = checkName(fields.requiredString('name'), `${fields.path}.name`)
   const image = fields.requiredString('image')
   return {
     name,

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { invalidArgument } from '../../lib/errors.ts'
 import { type ContainerManifest, readContainer } from './container.ts'
 import { Fields } from './fields.ts'
+import { checkName, isSafeName } from './names.ts'
 import { type PodSecurity, readPodSecurity } from './security.ts'
 import { readVolume, type Volume } from './volumes.ts'
 
@@ -57,8 +58,10 @@ export function readPod(manifest: unknown): ReadPod {
 }
 
 function readSpec(metadata: Fields, spec: Fields): PodManifest {
-  const name = metadata.requiredString('name')
-  const namespace = metadata.string('namespace') || 'default'
+  const name = checkName(metadata.requiredString('name'), 'metadata.name', { dots: true })
+  const namespace = checkName(metadata.string('namespace') || 'default', 'metadata.namespace')
+  const uid = metadata.string('uid') || derivedUid(namespace, name)
+  if (!isSafeName(uid)) throw invalidArgument(`metadata.uid: "${uid}" must be letters, digits, dots, dashes`)
   const containers = spec.objects('containers').map((fields) => readContainer(fields, false))
   const initContainers = spec.objects('initContainers').map((fields) => readContainer(fields, true))
   if (containers.length === 0) throw invalidArgument('spec.containers is empty: a pod needs a container')
@@ -71,7 +74,7 @@ function readSpec(metadata: Fields, spec: Fields): PodManifest {
   return {
     name,
     namespace,
-    uid: metadata.string('uid') || derivedUid(namespace, name),
+    uid,
     labels: metadata.stringMap('labels'),
     annotations: metadata.stringMap('annotations'),
     hostname: (spec.string('hostname') || name).slice(0, 63).replace(/[-.]+$/, ''),

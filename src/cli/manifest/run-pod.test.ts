@@ -10,7 +10,7 @@ import { berth } from '../testing/berth.ts'
 import { FakeRuntime } from '../testing/fake-runtime.ts'
 import { nextAttempt } from './attempts.ts'
 import { readPod } from './pod.ts'
-import { prepareVolumes } from './volume-folders.ts'
+import { prepareVolumes, removeVolumes } from './volume-folders.ts'
 
 const manifest = (spec: object = {}) => ({
   apiVersion: 'v1',
@@ -170,6 +170,11 @@ test('volumes: an emptyDir is made once, a hostPath is what its type says', () =
   writeFileSync(at('berth-unit-test/data/kept'), '')
   prepareVolumes(pod([{ name: 'data', emptyDir: {} }]), folder.path)
   assert.ok(existsSync(at('berth-unit-test/data/kept')))
+  removeVolumes('../x', folder.path)
+  removeVolumes('other', folder.path)
+  assert.ok(existsSync(at('berth-unit-test')))
+  removeVolumes('berth-unit-test', folder.path)
+  assert.ok(!existsSync(at('berth-unit-test')))
   prepareVolumes(hostPath(at('made'), 'DirectoryOrCreate'), folder.path)
   prepareVolumes(hostPath(at('deep/file'), 'FileOrCreate'), folder.path)
   assert.ok(existsSync(at('made')) && existsSync(at('deep/file')))

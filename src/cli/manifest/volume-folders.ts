@@ -1,6 +1,7 @@
-import { chmodSync, closeSync, mkdirSync, openSync, type Stats, statSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync, rmSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { invalidArgument } from '../../lib/errors.ts'
+import { isSafeName } from './names.ts'
 import type { PodManifest } from './pod.ts'
 import type { HostPathType, Volume } from './volumes.ts'
 
@@ -20,6 +21,12 @@ export function prepareVolumes(pod: PodManifest, folder: string): Map<string, st
     if (path !== undefined) paths.set(volume.name, path)
   }
   return paths
+}
+
+/** Removes the emptyDir volumes of a pod that is no more; no error when there are none. */
+export function removeVolumes(uid: string, folder: string): void {
+  // The uid comes from whoever made the pod: it must not lead elsewhere.
+  if (isSafeName(uid)) rmSync(join(folder, uid), { recursive: true, force: true })
 }
 
 function prepare(volume: Volume, podFolder: string): string | undefined {

@@ -1,6 +1,7 @@
 import { MountPropagation } from '../../client/index.ts'
 import { invalidArgument } from '../../lib/errors.ts'
 import type { Fields } from './fields.ts'
+import { checkName } from './names.ts'
 
 /** A volume of a pod. `unsupported` ones are left out of the containers, and named to the user. */
 export type Volume =
@@ -31,7 +32,7 @@ export interface VolumeMount {
 }
 
 export function readVolume(fields: Fields): Volume {
-  const name = fields.requiredString('name')
+  const name = checkName(fields.requiredString('name'), `${fields.path}.name`)
   if (fields.has('emptyDir')) {
     const emptyDir = fields.object('emptyDir')
     // On disk like the others; what asks for memory or a limit gets neither and is told so.
