@@ -77,6 +77,8 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   const filling = blob.fill(signal, onBytes).then((bytes) => {
     resumedFrom = bytes
   })
+  const abandon = () => blob.file.abandon()
+  request.signal.addEventListener('abort', abandon, { once: true })
   const unpacking = workshop.pool.run({
     blob: blob.file.file,
     target: folders.staging(number),
@@ -85,7 +87,7 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     limits: workshop.limits,
   })
   try {
-    const result = await both(filling, unpacking, stop, () => blob.file.abandon())
+    const result = await both(filling, unpacking, stop, abandon)
     tracker.stage = 'verifying'
     const layer = verified(result, request, workshop.root)
     await sync.sync()
@@ -95,12 +97,14 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     await blob.discard()
   } catch (error) {
     folders.discardStaging(number)
-    const failure = toBerthError(error, image, workshop.root)
+    const failure = toBerthError(request.signal.aborted ? request.signal.reason : error, image, workshop.root)
     // What is wrong or too large must not be gone on with; a part that a broken connection has left may be.
-    if (!isResumable(failure) && !request.signal.aborted) await blob.discard()
+    if (!isResumable(failure)) await blob.discard()
     // The part that an earlier process had left may have been damaged, for instance by a power loss.
     if (isContentMismatch(failure) && resumedFrom > 0 && attempt === 1) return fetchMissing(workshop, request, 2)
     throw failure
+  } finally {
+    request.signal.removeEventListener('abort', abandon)
   }
 }
 

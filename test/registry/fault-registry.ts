@@ -110,7 +110,8 @@ export class FaultRegistry implements AsyncDisposable {
     else if (fault?.do === 'ignore') return
     else if (fault?.do === 'answer') response.writeHead(fault.status, fault.headers).end(fault.body)
     else if (challenge !== undefined) response.writeHead(401, { 'www-authenticate': challenge }).end()
-    else this.#content.has(path) ? this.#send(request, response, path, fault) : this.#notFound(response)
+    else if (this.#content.has(path)) this.#send(request, response, path, fault)
+    else this.#notFound(response)
   }
 
   #notFound(response: ServerResponse): void {

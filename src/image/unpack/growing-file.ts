@@ -33,22 +33,19 @@ export class GrowingFileWriter {
 
   /** Nothing more will come. */
   complete(): void {
-    this.#end(State.complete)
+    Atomics.compareExchange(this.#slots, Slot.state, State.growing, State.complete)
+    this.#wake()
   }
 
-  /** The reader shall give up. */
+  /** The reader shall give up, wherever it is. */
   abandon(): void {
-    this.#end(State.abandoned)
+    Atomics.store(this.#slots, Slot.state, State.abandoned)
+    this.#wake()
   }
 
   /** How far the reader is, in bytes. */
   get consumed(): number {
     return Number(Atomics.load(this.#slots, Slot.consumed))
-  }
-
-  #end(state: bigint): void {
-    Atomics.compareExchange(this.#slots, Slot.state, State.growing, state)
-    this.#wake()
   }
 
   #wake(): void {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync } from 'node:fs'
 import { once } from 'node:events'
 import { createDecompressor, detectCompression } from './decompress.ts'
 import { AbandonedError, type GrowingFile, readGrowingFile } from './growing-file.ts'
@@ -74,7 +74,9 @@ interface Extraction {
 }
 
 function startExtraction(task: UnpackTask, start: Buffer): Extraction {
-  mkdirSync(task.target, { mode: 0o755 })
+  mkdirSync(task.target)
+  // Whatever the umask.
+  chmodSync(task.target, 0o755)
   const writer = new LayerWriter(task.target, task.limits)
   const reader = new TarReader(writer)
   const diffHash = createHash(task.diffAlgorithm)

@@ -1,0 +1,668 @@
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { once } from 'node:events'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test, type TestContext } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Images, type ImagesOptions } from '../../src/image/images.ts'
+import type { BerthError } from '../../src/lib/errors.ts'
+import { silentLogger } from '../../src/lib/log.ts'
+import { openDatabase } from '../../src/state/database.ts'
+import { FaultRegistry } from '../registry/fault-registry.ts'
+import {
+  type BuiltImage,
+  blobOf,
+  buildImage,
+  buildIndex,
+  buildLayer,
+  digestOf,
+  jsonBlob,
+} from '../registry/image-builder.ts'
+
+/** What a pull does when the registry fails, lies or attacks. Needs root: layers have owners. */
+
+const quick = {
+  timeouts: { answerMs: 1000, stallMs: 300 },
+  retry: { attempts: 3, firstDelayMs: 5, maxDelayMs: 50 },
+}
+
+interface Place {
+  readonly images: Images
+  readonly root: string
+  readonly registry: FaultRegistry
+}
+
+async function place(t: TestContext, options: Partial<ImagesOptions> = {}): Promise<Place> {
+  const registry = await FaultRegistry.start()
+  const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
+  const images = new Images({
+    root,
+    database: openDatabase(':memory:'),
+    log: silentLogger,
+    inUse: () => [],
+    ...options,
+    registry: { certsDirs: [], ...quick, ...options.registry },
+  })
+  t.after(async () => {
+    await images.close()
+    await registry[Symbol.asyncDispose]()
+    rmSync(root, { recursive: true, force: true })
+  })
+  return { images, root, registry }
+}
+
+/** Nothing of a failed pull is left, but perhaps the part of a blob for the next one. */
+async function assertNothingLeft({ images, root }: Place, ingest = 0): Promise<void> {
+  await images.sweep()
+  for (const name of ['layers', 'staging', 'trash']) assert.deepEqual(readdirSync(join(root, name)), [], name)
+  assert.equal(readdirSync(join(root, 'ingest')).length, ingest, 'ingest')
+  assert.deepEqual(images.list(), [])
+  assert.deepEqual(images.progress(), [])
+}
+
+function rejects(promise: Promise<unknown>, code: string, message: RegExp): Promise<void> {
+  return assert.rejects(promise, (error: BerthError) => {
+    assert.match(error.message, message)
+    assert.equal(error.code, code)
+    return true
+  })
+}
+
+/** Random bytes do not compress, so that the layer is as long as it says. */
+function incompressible(length: number, seed = 'x'): Buffer {
+  const pieces: Buffer[] = []
+  for (let i = 0; i * 64 < length; i++) pieces.push(createHash('sha512').update(`${seed}${i}`).digest())
+  return Buffer.concat(pieces).subarray(0, length)
+}
+
+function bigImage(): BuiltImage {
+  return buildImage({ layers: [buildLayer([{ name: 'big', data: incompressible(2_000_000) }])] })
+}
+
+test('a registry that is not there', async (t) => {
+  const at = await place(t)
+  await at.registry.stop()
+  await rejects(
+    at.images.pull({ image: `${at.registry.host}/a` }),
+    'unknown',
+    /^RegistryUnavailable: .*refuses the connection/,
+  )
+  await rejects(at.images.pull({ image: 'nowhere.invalid/a' }), 'unknown', /^RegistryUnavailable: .*nowhere\.invalid/)
+  await assertNothingLeft(at)
+})
+
+test('a registry that accepts and says nothing', async (t) => {
+  const at = await place(t)
+  at.registry.plan = () => ({ do: 'ignore' })
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'unknown', /^RegistryUnavailable: .*did not answer/)
+  assert.equal(at.registry.seen.length, quick.retry.attempts)
+  await assertNothingLeft(at)
+})
+
+test('something that does not speak HTTP', async (t) => {
+  const at = await place(t)
+  const server = createServer((socket) => socket.end('220 mail.example ESMTP\r\n')).listen(0, '127.0.0.1')
+  t.after(() => server.close())
+  await once(server, 'listening')
+  const { port } = server.address() as { port: number }
+  await rejects(at.images.pull({ image: `127.0.0.1:${port}/a` }), 'unknown', /^RegistryUnavailable: /)
+  await assertNothingLeft(at)
+})
+
+test('5xx and 429 are tried again, and end as RegistryUnavailable', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }, count) =>
+    url.includes('/manifests/') && count < 3 ? { do: 'answer', status: 503 } : undefined
+  assert.equal((await at.images.pull({ image: `${at.registry.host}/a` })).imageId, image.id)
+  await at.images.remove(image.id)
+
+  const body = '{"errors":[{"code":"TOOMANYREQUESTS","message":"slow \\u001b[31mdown"}]}'
+  at.registry.plan = () => ({ do: 'answer', status: 429, headers: { 'retry-after': '0' }, body })
+  await rejects(
+    at.images.pull({ image: `${at.registry.host}/a` }),
+    'unknown',
+    /^RegistryUnavailable: .*429 \(TOOMANYREQUESTS: slow/,
+  )
+  at.registry.plan = ({ url }) => (url.includes('/blobs/') ? { do: 'answer', status: 500 } : undefined)
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'unknown', /^RegistryUnavailable: .*500/)
+  await assertNothingLeft(at)
+})
+
+test('an image, a manifest or a blob that is not there', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  await rejects(
+    at.images.pull({ image: `${at.registry.host}/a:nope` }),
+    'not-found',
+    /a:nope: not found .*check the name/,
+  )
+  at.registry.plan = ({ url }) => (url.includes(image.layers[0]!.digest) ? { do: 'answer', status: 404 } : undefined)
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'not-found', /incomplete, push it again/)
+  await assertNothingLeft(at)
+})
+
+test('credentials: wanted, refused, forbidden', async (t) => {
+  const at = await place(t)
+  at.registry.add('a', 'latest', bigImage())
+  const image = `${at.registry.host}/a`
+  const good = `Basic ${Buffer.from('user:pass').toString('base64')}`
+  at.registry.challenge = ({ headers }) => (headers.authorization === good ? undefined : 'Basic realm="x"')
+  await rejects(at.images.pull({ image }), 'unauthenticated', /give a pull secret/)
+  await rejects(
+    at.images.pull({ image, auth: { username: 'user', password: 'no' } }),
+    'unauthenticated',
+    /refuses the credentials/,
+  )
+  await rejects(at.images.pull({ image, auth: { auth: '!' } }), 'invalid-argument', /damaged/)
+  const elsewhere = { username: 'user', password: 'pass', serverAddress: 'https://other.example' }
+  await rejects(at.images.pull({ image, auth: elsewhere }), 'unauthenticated', /give a pull secret/)
+  at.registry.plan = () => ({ do: 'answer', status: 403 })
+  await rejects(at.images.pull({ image }), 'permission-denied', /access denied/)
+  await assertNothingLeft(at)
+  at.registry.plan = () => undefined
+  for (const auth of [
+    { username: 'user', password: 'pass' },
+    { auth: Buffer.from('user:pass').toString('base64') },
+    { username: 'user', password: 'pass', serverAddress: `http://${at.registry.host}/v2/` },
+  ]) {
+    await at.images.pull({ image, auth })
+    await at.images.remove(image)
+  }
+})
+
+test('a token service: anonymous, with a password, with an identity token, with a registry token', async (t) => {
+  const at = await place(t)
+  at.registry.add('a', 'latest', bigImage())
+  const realm = `http://${at.registry.host}/token`
+  at.registry.challenge = ({ headers }) =>
+    headers.authorization === 'Bearer t0' ? undefined : `Bearer realm="${realm}",service="s",scope="repository:a:pull"`
+  at.registry.plan = ({ url }) =>
+    url.startsWith('/token') ? { do: 'answer', status: 200, body: '{"token":"t0","expires_in":60}' } : undefined
+  const image = `${at.registry.host}/a`
+  const lastToken = () => at.registry.requests(/ \/token/).at(-1)!
+  await at.images.pull({ image })
+  assert.equal(lastToken().url, '/token?service=s&scope=repository%3Aa%3Apull')
+  assert.equal(lastToken().headers.authorization, undefined)
+  await at.images.pull({ image, auth: { username: 'u', password: 'p' } })
+  assert.match(lastToken().url, /account=u/)
+  assert.equal(lastToken().headers.authorization, `Basic ${Buffer.from('u:p').toString('base64')}`)
+  await at.images.pull({ image, auth: { identityToken: 'refresh' } })
+  assert.equal(lastToken().method, 'POST')
+  const tokens = at.registry.requests(/\/token/).length
+  await at.images.pull({ image, auth: { registryToken: 't0' } })
+  assert.equal(at.registry.requests(/\/token/).length, tokens)
+  await rejects(at.images.pull({ image, auth: { registryToken: 'bad' } }), 'unauthenticated', /token is not accepted/)
+
+  at.registry.plan = ({ url }) =>
+    url.startsWith('/token') ? { do: 'answer', status: 200, body: '{"token":"a\\r\\nb: c"}' } : undefined
+  await rejects(at.images.pull({ image }), 'unauthenticated', /characters that no token has/)
+  at.registry.plan = ({ url }) => (url.startsWith('/token') ? { do: 'answer', status: 500 } : undefined)
+  await rejects(at.images.pull({ image }), 'unknown', /^RegistryUnavailable: /)
+  at.registry.challenge = () => 'Bearer realm="file:///etc/passwd"'
+  at.registry.plan = () => undefined
+  await rejects(at.images.pull({ image }), 'unauthenticated', /token service that cannot be used/)
+})
+
+test('a redirect to another host does not carry the credentials', async (t) => {
+  const at = await place(t)
+  const cdn = await FaultRegistry.start()
+  t.after(() => cdn.stop())
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  cdn.add('a', 'latest', image)
+  at.registry.challenge = ({ headers }) => (headers.authorization ? undefined : 'Basic realm="x"')
+  at.registry.plan = ({ url, headers }) =>
+    url.includes('/blobs/') && headers.authorization
+      ? { do: 'answer', status: 307, headers: { location: `http://${cdn.host}${url}` } }
+      : undefined
+  await at.images.pull({ image: `${at.registry.host}/a`, auth: { username: 'u', password: 'secret' } })
+  assert.ok(cdn.seen.length >= 2, 'the other host served the blobs')
+  for (const { headers } of cdn.seen) {
+    assert.equal(headers.authorization, undefined)
+    assert.equal(headers.cookie, undefined)
+  }
+})
+
+test('redirects that are not followed', async (t) => {
+  const at = await place(t)
+  at.registry.add('a', 'latest', bigImage())
+  const image = `${at.registry.host}/a`
+  for (const [location, why] of [
+    ['http://192.0.2.1/x', /not safe/],
+    ['file:///etc/passwd', /not safe/],
+    ['http://[', /nowhere/],
+    [`http://${at.registry.host}/v2/a/manifests/latest`, /without end/],
+  ] as const) {
+    at.registry.plan = () => ({ do: 'answer', status: 302, headers: { location } })
+    await rejects(at.images.pull({ image }), 'unknown', why)
+  }
+  await assertNothingLeft(at)
+})
+
+test('a broken connection is resumed where it broke', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  const blob = image.layers[0]!
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }, count) => {
+    if (!url.includes(blob.digest)) return undefined
+    return count <= 3 ? { do: 'cut', after: 400_000 } : undefined
+  }
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  const ranges = at.registry
+    .requests(/blobs/)
+    .filter(({ url }) => url.includes(blob.digest))
+    .map(({ headers }) => headers.range)
+  assert.equal(ranges[0], undefined)
+  assert.ok(
+    ranges.slice(1).every((range) => /^bytes=[1-9]\d*-$/.test(range ?? '')),
+    String(ranges),
+  )
+  const { layerDirs } = at.images.use(image.id)
+  assert.deepEqual(readFileSync(join(layerDirs[0]!, 'big')), incompressible(2_000_000))
+})
+
+test('a registry without Range, and one that stalls', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }, count) => {
+    if (!url.includes(image.layers[0]!.digest)) return undefined
+    return count === 1 ? { do: 'stall', after: 500_000 } : { do: 'no-range' }
+  }
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  assert.equal(at.images.list().length, 1)
+})
+
+test('a stall is silence, not slowness', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }) =>
+    url.includes(image.layers[0]!.digest) ? { do: 'drip', pieces: 10, pauseMs: 100 } : undefined
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  assert.equal(at.registry.requests(/blobs/).length, 2)
+})
+
+test('a connection that always breaks ends the pull, and the next goes on', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  const blob = image.layers[0]!
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }) => (url.includes(blob.digest) ? { do: 'cut', after: 100_000 } : undefined)
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'unknown', /^RegistryUnavailable: /)
+  await assertNothingLeft(at, 1)
+  at.registry.plan = () => undefined
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  assert.match(at.registry.requests(/blobs/).at(-1)?.headers.range ?? '', /^bytes=[1-9]\d{5}-$/)
+  assert.deepEqual(readdirSync(join(at.root, 'ingest')), [])
+})
+
+test('a damaged part of an earlier download is fetched anew', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  writeFileSync(join(at.root, 'ingest', image.layers[0]!.digest.replace(':', '-')), Buffer.alloc(100_000))
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  assert.equal(at.images.list().length, 1)
+})
+
+test('wrong bytes in a layer, in the configuration, in a manifest', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  const index = buildIndex([image])
+  at.registry.add('a', 'latest', index)
+  const wrong = (bytes: Buffer) => {
+    const copy = Buffer.from(bytes)
+    copy[copy.length >> 1]! ^= 1
+    return copy
+  }
+  for (const [blob, what] of [
+    [image.layers[0]!, /layer sha256:.* is not what was promised: expected sha256:.*, got sha256:/],
+    [image.config, /the configuration is not what was promised/],
+    [image.manifest, /manifest is not what was promised/],
+    [index.index, /manifest is not what was promised/],
+  ] as const) {
+    const path = blob === index.index ? 'latest' : blob.digest
+    at.registry.plan = ({ url }) => (url.includes(path) ? { do: 'replace', bytes: wrong(blob.bytes) } : undefined)
+    await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'unknown', what)
+    await assertNothingLeft(at)
+  }
+})
+
+test('wrong sizes: longer, shorter, and a lie about Content-Length', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  const blob = image.layers[0]!
+  at.registry.add('a', 'latest', image)
+  const pull = () => at.images.pull({ image: `${at.registry.host}/a` })
+  const answer = (bytes: Buffer, headers?: Record<string, string>) => {
+    at.registry.plan = ({ url }) =>
+      url.includes(blob.digest) ? { do: 'replace', bytes, ...(headers ? { headers } : {}) } : undefined
+  }
+  answer(Buffer.concat([blob.bytes, Buffer.from('more')]))
+  await rejects(pull(), 'unknown', /promised: expected \d+ bytes, got \d+ bytes/)
+  answer(blob.bytes.subarray(0, 1000))
+  await rejects(pull(), 'unknown', /promised: expected \d+ bytes, got 1000 bytes/)
+  await assertNothingLeft(at)
+  // Announces all of it and sends less, each time.
+  answer(blob.bytes.subarray(0, 1000), {
+    'content-length': String(blob.size),
+    'content-range': `bytes 1000-9/${blob.size}`,
+  })
+  await rejects(pull(), 'unknown', /RegistryUnavailable: /)
+  await assertNothingLeft(at, 1)
+  rmSync(join(at.root, 'ingest', blob.digest.replace(':', '-')))
+  // The manifest lies.
+  const lying = buildImage({ layers: [{ ...blob, size: blob.size + 1 }] })
+  at.registry.plan = () => undefined
+  at.registry.add('lying', 'latest', lying)
+  await rejects(at.images.pull({ image: `${at.registry.host}/lying` }), 'unknown', /promised: expected \d+ bytes/)
+  await assertNothingLeft(at)
+})
+
+test('a layer that unpacks to something else than the configuration says', async (t) => {
+  const at = await place(t)
+  const layer = buildLayer([{ name: 'a', data: 'a' }])
+  const other = buildLayer([{ name: 'a', data: 'b' }])
+  at.registry.add('a', 'latest', buildImage({ layers: [{ ...layer, diffId: other.diffId }] }))
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'unknown', /unpacked layer .* promised/)
+  await assertNothingLeft(at)
+})
+
+test('layers that are no layers', async (t) => {
+  const at = await place(t)
+  const tar = buildLayer([{ name: 'a', data: incompressible(100_000) }], { compression: 'none' })
+  const gzip = buildLayer([{ name: 'a', data: incompressible(100_000) }])
+  const cut = { ...blobOf(gzip.mediaType, gzip.bytes.subarray(0, 50_000)), diffId: gzip.diffId }
+  const cutTar = { ...blobOf(tar.mediaType, tar.bytes.subarray(0, 50_000)), diffId: tar.diffId }
+  const noise = { ...blobOf(tar.mediaType, incompressible(5000)), diffId: tar.diffId }
+  const html = { ...blobOf(tar.mediaType, Buffer.from(`<html>${'x'.repeat(600)}`)), diffId: tar.diffId }
+  for (const layer of [cut, cutTar, noise, html]) {
+    at.registry.add('a', 'latest', buildImage({ layers: [layer] }))
+    await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'failed-precondition', /cannot be unpacked: /)
+    await assertNothingLeft(at)
+  }
+})
+
+test('manifests that are not what they seem', async (t) => {
+  const at = await place(t)
+  const good = bigImage()
+  at.registry.add('a', 'latest', good)
+  const manifest = JSON.parse(good.manifest.bytes.toString())
+  const ociIndex = 'application/vnd.oci.image.index.v1+json'
+  const schema1 = 'application/vnd.docker.distribution.manifest.v1+prettyjws'
+  for (const [document, type, why] of [
+    [{ schemaVersion: 1, name: 'a', tag: 'b', fsLayers: [] }, schema1, /schema 1/],
+    [{ schemaVersion: 1, fsLayers: [] }, 'application/json', /schema 1/],
+    [{ ...manifest, manifests: [] }, manifest.mediaType, /claims to be an index/],
+    [manifest, ociIndex, /claims to be an index/],
+    [{ ...manifest, mediaType: ociIndex }, 'application/vnd.oci.image.manifest.v1+json', /claims to be an index/],
+    [{ manifests: [] }, ociIndex, /no image for linux/],
+    [{ hello: 1 }, 'text/html', /unknown kind/],
+    [[1], manifest.mediaType, /no JSON object/],
+    [{ ...manifest, layers: 'x' }, manifest.mediaType, /damaged/],
+    [
+      { ...manifest, layers: [{ ...manifest.layers[0], digest: 'sha256:../../x' }] },
+      manifest.mediaType,
+      /not a digest/,
+    ],
+    [{ ...manifest, layers: [{ ...manifest.layers[0], size: -1 }] }, manifest.mediaType, /damaged/],
+    [{ ...manifest, layers: Array(501).fill(manifest.layers[0]) }, manifest.mediaType, /more than 500 layers/],
+    [{ ...manifest, layers: [] }, manifest.mediaType, /has 0 layers, its configuration 1/],
+    [
+      { ...manifest, config: { ...manifest.config, mediaType: 'application/vnd.cncf.helm.config.v1+json' } },
+      manifest.mediaType,
+      /artifact/,
+    ],
+    [{ ...manifest, config: { ...manifest.config, size: 5e6 } }, manifest.mediaType, /more than/],
+  ] as const) {
+    at.registry.addManifest('bad', 'latest', jsonBlob(type, document))
+    for (const blob of [...good.layers, good.config]) at.registry.addBlob('bad', blob)
+    await rejects(at.images.pull({ image: `${at.registry.host}/bad` }), 'failed-precondition', why)
+  }
+  at.registry.addManifest('big', 'latest', blobOf(manifest.mediaType, Buffer.alloc(5_000_000, ' ')))
+  await rejects(at.images.pull({ image: `${at.registry.host}/big` }), 'failed-precondition', /more than/)
+  const loop = jsonBlob(ociIndex, { mediaType: ociIndex, manifests: [] })
+  at.registry.addManifest('loop', 'latest', loop)
+  await assertNothingLeft(at)
+})
+
+test('configurations that are not what they seem', async (t) => {
+  const at = await place(t)
+  const layer = buildLayer([{ name: 'a' }])
+  for (const [config, platform, why] of [
+    [{ Env: 'PATH' }, undefined, /configuration is damaged/],
+    [{ Labels: { a: 1 } }, undefined, /configuration is damaged/],
+    [{}, { os: 'windows', architecture: 'amd64' }, /made for windows\/amd64/],
+  ] as const) {
+    at.registry.add('a', 'latest', buildImage({ layers: [layer], config, ...(platform ? { platform } : {}) }))
+    await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'failed-precondition', why)
+    await assertNothingLeft(at)
+  }
+  at.registry.add('a', 'latest', buildImage({ layers: [layer], config: { User: '4294967296' } }))
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  assert.deepEqual(at.images.list()[0]?.user, { username: '4294967296' }, 'a uid that wraps to 0 is no uid')
+})
+
+test('an index without this platform says what it has', async (t) => {
+  const at = await place(t)
+  const layers = [buildLayer([{ name: 'a' }])]
+  const images = ['s390x', 'riscv64'].map((architecture) =>
+    buildImage({ layers, platform: { os: 'linux', architecture } }),
+  )
+  at.registry.add('a', 'latest', buildIndex(images))
+  await rejects(
+    at.images.pull({ image: `${at.registry.host}/a` }),
+    'failed-precondition',
+    /made for linux\/s390x, linux\/riscv64/,
+  )
+  await assertNothingLeft(at)
+})
+
+test('one failing layer ends the pull of the others', async (t) => {
+  const at = await place(t)
+  const bad = buildLayer([{ name: '../escape', data: 'x' }])
+  const slow = buildLayer([{ name: 'slow', data: incompressible(1_000_000, 'slow') }])
+  at.registry.add('a', 'latest', buildImage({ layers: [slow, bad] }))
+  at.registry.plan = ({ url }) => (url.includes(slow.digest) ? { do: 'drip', pieces: 100, pauseMs: 100 } : undefined)
+  const started = performance.now()
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'failed-precondition', /points out of the layer/)
+  assert.ok(performance.now() - started < 3000)
+  await assertNothingLeft(at)
+})
+
+test('limits of the configuration: bytes and entries', async (t) => {
+  const at = await place(t, { limits: { maxBytes: 1_000_000, maxEntries: 10 } })
+  at.registry.add(
+    'bomb',
+    'latest',
+    buildImage({ layers: [buildLayer([{ name: 'zeros', data: Buffer.alloc(20_000_000) }])] }),
+  )
+  await rejects(at.images.pull({ image: `${at.registry.host}/bomb` }), 'failed-precondition', /more than 1000000 bytes/)
+  const many = Array.from({ length: 11 }, (_, at) => ({ name: `f${at}` }))
+  at.registry.add('many', 'latest', buildImage({ layers: [buildLayer(many)] }))
+  await rejects(at.images.pull({ image: `${at.registry.host}/many` }), 'failed-precondition', /more than 10 entries/)
+  await assertNothingLeft(at)
+})
+
+test('a client that goes ends the pull; two clients share one; the last to go ends it', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  at.registry.plan = ({ url }) =>
+    url.includes(image.layers[0]!.digest) ? { do: 'drip', pieces: 20, pauseMs: 50 } : undefined
+  const request = { image: `${at.registry.host}/a` }
+  const first = new AbortController()
+  const second = new AbortController()
+  const pulls = [first, second].map(({ signal }) => at.images.pull({ ...request, signal }))
+  await sleep(300)
+  const [progress] = at.images.progress()
+  assert.equal(at.images.progress().length, 1)
+  assert.equal(progress?.stage, 'downloading')
+  assert.ok(
+    progress.layers[0]!.downloadedBytes > 0 && progress.layers[0]!.downloadedBytes < progress.layers[0]!.totalBytes,
+  )
+  first.abort()
+  await rejects(pulls[0]!, 'cancelled', /client has gone/)
+  assert.equal(at.images.progress().length, 1)
+  second.abort()
+  await rejects(pulls[1]!, 'cancelled', /client has gone/)
+  while (at.images.progress().length > 0) await sleep(10)
+  await assertNothingLeft(at, 1)
+  at.registry.plan = () => undefined
+  const both = await Promise.all([at.images.pull(request), at.images.pull(request)])
+  assert.deepEqual(both, [{ imageId: image.id }, { imageId: image.id }])
+  const gets = at.registry.requests(/GET .*manifests\/latest/).length
+  assert.equal(gets, 2, 'one for the pull that was cancelled, one for the two')
+})
+
+test('a present image costs one request, and its credentials are checked', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', buildIndex([image]))
+  const request = { image: `${at.registry.host}/a` }
+  await at.images.pull(request)
+  const before = at.registry.seen.length
+  assert.deepEqual(await at.images.pull(request), { imageId: image.id })
+  assert.deepEqual(
+    at.registry.seen.slice(before).map(({ method, url }) => `${method} ${url}`),
+    ['HEAD /v2/a/manifests/latest'],
+  )
+  at.registry.challenge = () => 'Basic realm="x"'
+  await rejects(at.images.pull(request), 'unauthenticated', /pull secret/)
+  assert.equal(at.images.list().length, 1)
+})
+
+test('another repository does not get an image by knowing its digest', async (t) => {
+  const at = await place(t)
+  const secret = bigImage()
+  at.registry.add('secret', 'latest', secret)
+  await at.images.pull({ image: `${at.registry.host}/secret` })
+  // It knows the digest of the manifest, and nothing of what is in it.
+  at.registry.plan = ({ method, url }) =>
+    url.startsWith('/v2/thief/')
+      ? {
+          do: 'answer',
+          status: method === 'HEAD' ? 200 : 404,
+          headers: { 'docker-content-digest': secret.manifest.digest },
+        }
+      : undefined
+  for (const name of ['thief', `thief@${secret.manifest.digest}`]) {
+    await rejects(at.images.pull({ image: `${at.registry.host}/${name}` }), 'not-found', /not found/)
+  }
+})
+
+test('a tag that moves leaves the old image its digest', async (t) => {
+  const at = await place(t)
+  const one = buildImage({ layers: [buildLayer([{ name: 'a', data: '1' }])] })
+  const two = buildImage({ layers: [buildLayer([{ name: 'a', data: '2' }])] })
+  const name = `${at.registry.host}/a`
+  at.registry.add('a', 'latest', one)
+  await at.images.pull({ image: name })
+  at.registry.add('a', 'latest', two)
+  await at.images.pull({ image: name })
+  const names = Object.fromEntries(
+    at.images.list().map(({ id, repoTags, repoDigests }) => [id, [...repoTags, ...repoDigests]]),
+  )
+  assert.deepEqual(names, {
+    [one.id]: [`${name}@${one.manifest.digest}`],
+    [two.id]: [`${name}:latest`, `${name}@${two.manifest.digest}`],
+  })
+  assert.equal(at.images.status(`${name}@${one.manifest.digest}`)?.id, one.id)
+  assert.equal(at.images.status(one.id.slice('sha256:'.length, 20))?.id, one.id)
+})
+
+test('an image in use keeps its layers until it is free', async (t) => {
+  const used = new Set<string>()
+  const at = await place(t, { inUse: () => used })
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  await at.images.pull({ image: `${at.registry.host}/a` })
+  const [layer] = at.images.use(image.id).layerDirs
+  used.add(image.id)
+  await at.images.remove(image.id)
+  await at.images.sweep()
+  assert.deepEqual(at.images.list(), [])
+  assert.ok(existsSync(layer!))
+  await at.images.remove(image.id)
+  used.delete(image.id)
+  await at.images.sweep()
+  assert.ok(!existsSync(layer!))
+  await assertNothingLeft(at)
+  assert.deepEqual(at.images.fsInfo().usedBytes, 0)
+})
+
+test('mirrors of hosts.toml come first, the registry last', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-certs-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const at = await place(t, { registry: { certsDirs: [folder] } })
+  const mirror = await FaultRegistry.start()
+  t.after(() => mirror[Symbol.asyncDispose]())
+  const image = bigImage()
+  mirror.add('team/app', 'v1', image)
+  mkdirSync(join(folder, 'registry.example'))
+  const toml = `server = "http://${at.registry.host}"\n[host."http://${mirror.host}"]\ncapabilities = ["pull", "resolve"]\n`
+  writeFileSync(join(folder, 'registry.example', 'hosts.toml'), toml)
+  await at.images.pull({ image: 'registry.example/team/app:v1' })
+  assert.equal(at.registry.seen.length, 0)
+  assert.match(mirror.seen[0]?.url ?? '', /\?ns=registry\.example$/)
+  assert.deepEqual(at.images.list()[0]?.repoTags, ['registry.example/team/app:v1'])
+  await at.images.remove(image.id)
+  mirror.plan = () => ({ do: 'answer', status: 404 })
+  at.registry.add('team/app', 'v1', image)
+  await at.images.pull({ image: 'registry.example/team/app:v1' })
+  await at.images.remove(image.id)
+  await mirror.stop()
+  await at.images.pull({ image: 'registry.example/team/app:v1' })
+  await at.images.remove(image.id)
+  writeFileSync(join(folder, 'registry.example', 'hosts.toml'), 'server = [')
+  await rejects(
+    at.images.pull({ image: 'registry.example/team/app:v1' }),
+    'failed-precondition',
+    /hosts\.toml cannot be used/,
+  )
+  await assertNothingLeft(at)
+})
+
+test('a restart forgets what was half-done and keeps what was recorded', async (t) => {
+  const at = await place(t)
+  const image = bigImage()
+  at.registry.add('a', 'latest', image)
+  const database = openDatabase(':memory:')
+  const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const open = () =>
+    new Images({ root, database, log: silentLogger, inUse: () => [], registry: { certsDirs: [], ...quick } })
+  const first = open()
+  await first.pull({ image: `${at.registry.host}/a` })
+  const [dir] = first.use(image.id).layerDirs
+  await first.close()
+  for (const name of ['staging/7/x', 'layers/8/x', 'trash/9/x']) mkdirSync(join(root, name), { recursive: true })
+  writeFileSync(join(root, 'ingest', 'sha256-part'), 'part')
+  const second = open()
+  await second.sweep()
+  assert.deepEqual(second.use(image.id).layerDirs, [dir])
+  assert.deepEqual([readdirSync(join(root, 'staging')), readdirSync(join(root, 'trash'))], [[], []])
+  assert.deepEqual(readdirSync(join(root, 'layers')), [dir!.split('/').at(-1)])
+  assert.deepEqual(readdirSync(join(root, 'ingest')), ['sha256-part'], 'a fresh part is kept for resuming')
+  await second.close()
+  // A layer that has gone: the image is not ready, and a pull makes it so.
+  rmSync(dir!, { recursive: true })
+  const third = open()
+  assert.equal(third.status(image.id), undefined)
+  assert.throws(() => third.use(image.id), /pull it first/)
+  await third.pull({ image: `${at.registry.host}/a` })
+  assert.ok(existsSync(third.use(image.id).layerDirs[0]!))
+  await third.close()
+})
+
+test('digests are computed as everybody does', () => {
+  assert.equal(digestOf(Buffer.from('')), 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
+})
