@@ -259,6 +259,21 @@ test('names: the newest attempt is meant, and what could be several is refused',
   )
 })
 
+test('containers without the labels of the kubelet are known by their sandbox', async () => {
+  await using set = await setUpPod()
+  await set.berth(
+    'create',
+    'web',
+    set.file('bare.json', { ...container, metadata: { name: 'bare' }, labels: {} }),
+    set.pod,
+  )
+  assert.match(
+    (await set.berth('ps', '-a', '--pod', 'web', '--namespace', '^shop$', '--name', 'bare')).stdout,
+    / web {3}shop\n$/,
+  )
+  assert.equal((await set.berth('inspect', 'shop/web/bare')).code, 0)
+})
+
 test('several ids: what fails does not stop the others', async () => {
   await using set = await setUpPod()
   const { code, stdout, stderr } = await set.berth('stop', 'none', 'nginx')

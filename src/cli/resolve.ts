@@ -2,7 +2,7 @@ import type { Container, PodSandbox } from '../client/index.ts'
 import { BerthError, invalidArgument } from '../lib/errors.ts'
 import { shortId } from '../lib/ids.ts'
 import type { Cli } from './cli.ts'
-import { podNameOf, podNamespaceOf, podUidOf } from './pod-labels.ts'
+import { findPods, type PodNames } from './pod-of.ts'
 
 /** Something that a user can name. */
 export interface Candidate {
@@ -53,7 +53,9 @@ const fullId = /^[0-9a-f]{64}$/
 export async function resolveContainer(cli: Cli, query: string): Promise<string> {
   if (fullId.test(query)) return query
   const { containers } = await cli.cri.runtime.listContainers({}, cli.ask)
-  return resolveOne('container', query, containers.map(containerCandidate), 'berth ps -a').id
+  const podOf = await findPods(cli, containers)
+  const candidates = containers.map((container) => containerCandidate(container, podOf(container)))
+  return resolveOne('container', query, candidates, 'berth ps -a').id
 }
 
 /** The id of the pod sandbox that `query` names: an id, the beginning of one, or `[namespace/]name`. */
@@ -81,19 +83,13 @@ export async function resolveImage(cli: Cli, query: string): Promise<string> {
 /** Image ids are shown without the algorithm in front, and some runtimes have none. */
 const hexOf = (id: string) => id.replace(/^sha256:/, '')
 
-export function containerCandidate(container: Container): Candidate {
-  const name = container.metadata?.name ?? ''
-  const pod = podNameOf(container.labels)
-  const namespace = podNamespaceOf(container.labels)
-  return {
-    id: container.id,
-    names: [name, ...(pod ? [`${pod}/${name}`] : []), ...(pod && namespace ? [`${namespace}/${pod}/${name}`] : [])],
-    lineage: `${podUidOf(container.labels) || container.podSandboxId}/${name}`,
-    createdAt: container.createdAt,
-  }
+function containerCandidate({ id, podSandboxId, metadata, createdAt }: Container, pod: PodNames): Candidate {
+  const name = metadata?.name ?? ''
+  const names = [name, `${pod.name}/${name}`, `${pod.namespace}/${pod.name}/${name}`]
+  return { id, names, lineage: `${pod.uid || podSandboxId}/${name}`, createdAt }
 }
 
-export function podCandidate({ id, metadata, createdAt }: PodSandbox): Candidate {
+function podCandidate({ id, metadata, createdAt }: PodSandbox): Candidate {
   const { name = '', namespace = '', uid = '' } = metadata ?? {}
   return { id, names: [name, `${namespace}/${name}`], lineage: `${namespace}/${name}/${uid}`, createdAt }
 }

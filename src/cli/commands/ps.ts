@@ -6,7 +6,7 @@ import { formatData, messageJson } from '../format/json.ts'
 import { describeContainerState, parseContainerState } from '../format/states.ts'
 import { formatTable } from '../format/table.ts'
 import { addListOptions, describeMaps, type ListOptions, newestFirst, tableId } from '../list-options.ts'
-import { podNameOf, podNamespaceOf } from '../pod-labels.ts'
+import { findPods, type PodNames } from '../pod-of.ts'
 
 interface Options extends ListOptions {
   readonly all?: true
@@ -32,7 +32,10 @@ export function addPs(program: Command, cli: Cli): void {
       }
       const answer = await cli.cri.runtime.listContainers({ filter }, cli.ask)
       const ofImage = options.image === undefined ? () => true : await usesImage(cli, options.image)
-      const wanted = answer.containers.filter((container) => matches(container, options) && ofImage(container))
+      const podOf = await findPods(cli, answer.containers)
+      const wanted = answer.containers.filter(
+        (container) => matches(container, podOf(container), options) && ofImage(container),
+      )
       const containers = newestFirst(wanted, options)
       const now = cli.terminal.now()
       if (options.quiet) return containers.forEach(({ id }) => cli.print(id))
@@ -40,10 +43,11 @@ export function addPs(program: Command, cli: Cli): void {
         const data = messageJson(ListContainersResponseSchema, { ...answer, containers })
         return void cli.terminal.stdout.write(formatData(data, options.output))
       }
-      if (options.verbose) return containers.forEach((container) => cli.print(describe(container, now)))
+      if (options.verbose)
+        return containers.forEach((container) => cli.print(describe(container, podOf(container), now)))
       const imageNames = options.resolveImagePath ? await namesById(cli) : new Map<string, string>()
       const header = ['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE']
-      const rows = containers.map((container) => row(container, options, imageNames, now))
+      const rows = containers.map((container) => row(container, podOf(container), options, imageNames, now))
       cli.terminal.stdout.write(formatTable([header, ...rows]))
     })
 }
@@ -54,12 +58,13 @@ function stateFilter({ state, all, last, latest }: Options): ContainerState | un
   return all || latest || last !== undefined ? undefined : ContainerState.CONTAINER_RUNNING
 }
 
-function matches({ id, podSandboxId, metadata, labels }: Container, { id: prefix, name, namespace, pod }: Options) {
+function matches({ id, podSandboxId, metadata }: Container, podNames: PodNames, options: Options) {
+  const { id: prefix, name, namespace, pod } = options
   return (
     (prefix === undefined || id.startsWith(prefix)) &&
     (name === undefined || name.test(metadata?.name ?? '')) &&
-    (namespace === undefined || namespace.test(podNamespaceOf(labels))) &&
-    (pod === undefined || podSandboxId.startsWith(pod) || podNameOf(labels) === pod)
+    (namespace === undefined || namespace.test(podNames.namespace)) &&
+    (pod === undefined || podSandboxId.startsWith(pod) || podNames.name === pod)
   )
 }
 
@@ -78,8 +83,14 @@ async function namesById(cli: Cli): Promise<Map<string, string>> {
   return new Map(images.map(({ id, repoTags, repoDigests }) => [id, repoTags[0] ?? repoDigests[0] ?? id]))
 }
 
-function row(container: Container, options: Options, imageNames: ReadonlyMap<string, string>, now: number): string[] {
-  const { image, metadata, labels } = container
+function row(
+  container: Container,
+  pod: PodNames,
+  options: Options,
+  imageNames: ReadonlyMap<string, string>,
+  now: number,
+): string[] {
+  const { image, metadata } = container
   const used = image?.image ?? ''
   // The kubelet names images by id and what the pod's author wrote beside it.
   const name = imageNames.get(used) ?? (used.startsWith('sha256:') ? image?.userSpecifiedImage : '') ?? ''
@@ -91,16 +102,16 @@ function row(container: Container, options: Options, imageNames: ReadonlyMap<str
     metadata?.name ?? '',
     String(metadata?.attempt ?? 0),
     tableId(container.podSandboxId, options),
-    podNameOf(labels),
-    podNamespaceOf(labels),
+    pod.name,
+    pod.namespace,
   ]
 }
 
-function describe(container: Container, now: number): string {
+function describe(container: Container, pod: PodNames, now: number): string {
   return [
     `ID: ${container.id}`,
     `PodID: ${container.podSandboxId}`,
-    `Namespace: ${podNamespaceOf(container.labels)}`,
+    `Namespace: ${pod.namespace}`,
     `Name: ${container.metadata?.name ?? ''}`,
     `Attempt: ${container.metadata?.attempt ?? 0}`,
     `State: ${describeContainerState(container.state)}`,
