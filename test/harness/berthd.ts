@@ -111,8 +111,11 @@ export class Berthd {
   }
 
   #belongings(): Belongings {
-    const { root, state, addresses, bridge } = this.place
-    return this.#counting([root, state, addresses], new RegExp(`${lasting.source}|^${bridge}$`))
+    const { root, state, addresses, bridge, mark } = this.place
+    return this.#counting(
+      [root, state, addresses],
+      new RegExp(`${lasting.source}|^${bridge}$|^/sys/fs/cgroup/.*${mark}$`),
+    )
   }
 
   #counting(folders: readonly string[], ignore: RegExp): Belongings {

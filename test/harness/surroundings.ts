@@ -24,6 +24,8 @@ export interface Surroundings {
   readonly network: string
   /** The cgroup parent for pods that name none. */
   readonly cgroupParent: string
+  /** Settings of registries, as `<host>/hosts.toml`. */
+  readonly registriesFolder: string
   readonly configFile: string
   readonly logFile: string
 }
@@ -31,6 +33,8 @@ export interface Surroundings {
 export interface SurroundingsOptions {
   /** Tables and keys added to the configuration file, on top of the private ones. */
   readonly config?: TomlTable
+  /** Registries that stand in for others: `{ 'docker.io': '127.0.0.1:5000' }`, spoken to in plain HTTP. */
+  readonly mirrors?: Readonly<Record<string, string>>
   /** No CNI configuration is written. */
   readonly withoutNetwork?: boolean
 }
@@ -51,12 +55,20 @@ export function makeSurroundings(options: SurroundingsOptions = {}): Surrounding
     bridge: `bt${mark.slice(-6)}`,
     network: freeNetwork(),
     cgroupParent: `/${mark}`,
+    registriesFolder: join(folder, 'certs.d'),
     configFile: join(folder, 'berth.toml'),
     logFile: join(folder, 'berthd.log'),
   }
   mkdirSync(surroundings.cniFolder)
   mkdirSync(surroundings.addresses)
   if (!options.withoutNetwork) writeNetwork(surroundings)
+  for (const [host, mirror] of Object.entries(options.mirrors ?? {})) {
+    mkdirSync(join(surroundings.registriesFolder, host), { recursive: true })
+    writeFileSync(
+      join(surroundings.registriesFolder, host, 'hosts.toml'),
+      stringify({ host: { [`http://${mirror}`]: {} } }),
+    )
+  }
   writeFileSync(surroundings.configFile, stringify(configuration(surroundings, options.config ?? {})))
   return surroundings
 }
@@ -89,6 +101,7 @@ function configuration(own: Surroundings, extra: TomlTable): TomlTable {
     log_level: 'debug',
     cgroup_parent: own.cgroupParent,
     cni: { conf_dir: own.cniFolder },
+    image: { registry_config_dirs: [own.registriesFolder] },
   }
   const merged = { ...base, ...extra }
   for (const [key, value] of Object.entries(base)) {
