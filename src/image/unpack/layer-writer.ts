@@ -63,6 +63,7 @@ export class LayerWriter implements TarSink {
       this.#folder('', entry)
       return
     }
+    if (components.some((component) => component.startsWith(aufsPrefix))) return
     const parent = this.#tree.resolveFolder(components)
     if (base.startsWith(whiteoutPrefix)) this.#whiteout(parent, base)
     else this.#make(parent === '' ? base : `${parent}/${base}`, entry)
