@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { toJson } from '@bufbuild/protobuf'
-import { ContainerConfigSchema, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
+import { type ContainerConfig, ContainerConfigSchema, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { errnoOf } from '../lib/errors.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
@@ -36,7 +36,7 @@ export function describeContainer(parts: PodParts, record: ContainerRecord): obj
     rootfs,
     writableLayer: upper,
     runtimeSpec: readSpec(join(bundle, 'config.json')),
-    config: toJson(ContainerConfigSchema, record.config),
+    config: readableConfig(record.config),
   }
 }
 
@@ -47,4 +47,10 @@ function readSpec(path: string): unknown {
     if (errnoOf(error) === 'ENOENT') return undefined
     throw error
   }
+}
+
+/** The configuration as JSON. In CRI the values of the environment are bytes, which JSON would show in base64. */
+function readableConfig(config: ContainerConfig): object {
+  const envs = config.envs.map(({ key, value }) => ({ key, value: Buffer.from(value).toString('utf8') }))
+  return { ...(toJson(ContainerConfigSchema, { ...config, envs: [] }) as object), envs }
 }

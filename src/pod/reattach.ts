@@ -68,6 +68,7 @@ async function adopt(
 ): Promise<void> {
   const { id } = container
   await shim.request('adopt', { ...launchOf(parts, container), pid, startedAt: String(startedAt) })
+  parts.log.info({ container: id }, 'a shim took over a running container')
   const end = watchProcess(parts.reaper, pid, () => parts.cgroups.pids(container.cgroup).includes(pid))
   void end
     .then(async (status) => {
