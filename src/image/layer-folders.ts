@@ -28,8 +28,10 @@ export class LayerFolders {
     this.#log = log
     // Nobody but root may come near setuid files of images.
     mkdirSync(root, { recursive: true, mode: 0o700 })
-    for (const name of ['layers', 'staging', 'ingest', 'trash'])
+    for (const name of ['layers', 'staging', 'ingest', 'trash']) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
+    }
+    mkdirSync(this.empty, { recursive: true, mode: 0o755 })
     for (const name of ['layers', 'staging', 'trash']) {
       for (const entry of numbersIn(join(root, name))) this.#next = Math.max(this.#next, entry + 1)
     }

@@ -21,6 +21,7 @@ import {
   digestOf,
   jsonBlob,
 } from '../registry/image-builder.ts'
+import { testCertificate } from '../registry/test-certificate.ts'
 
 /** What a pull does when the registry fails, lies or attacks. Needs root: layers have owners. */
 
@@ -628,6 +629,36 @@ test('mirrors of hosts.toml come first, the registry last', async (t) => {
     'failed-precondition',
     /hosts\.toml cannot be used/,
   )
+  await assertNothingLeft(at)
+})
+
+test('TLS: an unknown certificate is refused, unless hosts.toml knows it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-certs-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const at = await place(t, { registry: { certsDirs: [folder] } })
+  const secure = await FaultRegistry.start({ tls: true })
+  t.after(() => secure.stop())
+  const image = bigImage()
+  secure.add('a', 'latest', image)
+  mkdirSync(join(folder, 'secure.example_8443_'))
+  writeFileSync(join(folder, 'secure.example_8443_', 'own.crt'), testCertificate.cert)
+  const configure = (lines: string) =>
+    writeFileSync(join(folder, 'secure.example_8443_', 'hosts.toml'), `server = "https://${secure.host}"\n${lines}`)
+  const pull = () => at.images.pull({ image: 'secure.example:8443/a' })
+  configure('')
+  await rejects(pull(), 'unknown', /^RegistryUnavailable: .*certificate that is not trusted/)
+  configure('ca = "missing.crt"')
+  await rejects(pull(), 'failed-precondition', /hosts\.toml cannot be used.*missing\.crt/)
+  for (const line of ['ca = "own.crt"', 'skip_verify = true']) {
+    configure(line)
+    assert.equal((await pull()).imageId, image.id)
+    await at.images.remove(image.id)
+  }
+  // A redirect from TLS to plain HTTP is not followed, wherever it leads.
+  at.registry.add('a', 'latest', image)
+  secure.plan = ({ url }) => ({ do: 'answer', status: 307, headers: { location: `http://${at.registry.host}${url}` } })
+  await rejects(pull(), 'unknown', /not safe/)
+  assert.equal(at.registry.seen.length, 0)
   await assertNothingLeft(at)
 })
 

@@ -1,7 +1,9 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { type Blob, type BuiltImage, type BuiltIndex, digestOf } from './image-builder.ts'
+import { testCertificate } from './test-certificate.ts'
 
 /** What the registry does with a request instead of answering it well. */
 export type Fault =
@@ -57,8 +59,9 @@ export class FaultRegistry implements AsyncDisposable {
     server.on('request', (request, response) => this.#serve(request, response))
   }
 
-  static async start(): Promise<FaultRegistry> {
-    const server = createServer().listen(0, '127.0.0.1')
+  /** With `tls`, it speaks HTTPS with the certificate of test-certificate.ts. */
+  static async start(options: { readonly tls?: boolean } = {}): Promise<FaultRegistry> {
+    const server = (options.tls ? createTlsServer(testCertificate) : createServer()).listen(0, '127.0.0.1')
     await once(server, 'listening')
     return new FaultRegistry(server)
   }

@@ -1,10 +1,11 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
+import { createSecureContext, getCACertificates } from 'node:tls'
 import { isLoopback } from './loopback.ts'
 
 /** How a TLS connection to a registry is made; texts in PEM. */
 export interface TlsSettings {
-  /** Instead of the certificate authorities of the system. */
+  /** Besides the certificate authorities of the system. */
   readonly ca?: readonly string[]
   readonly clients?: readonly { readonly cert: string; readonly key: string }[]
   readonly skipVerify?: boolean
@@ -106,14 +107,20 @@ export class Transport {
   }
 }
 
-function tlsOptionsOf(tls: TlsSettings) {
-  return {
-    ...(tls.ca && tls.ca.length > 0 ? { ca: [...tls.ca] } : {}),
-    ...(tls.clients && tls.clients.length > 0
-      ? { cert: tls.clients.map(({ cert }) => cert), key: tls.clients.map(({ key }) => key) }
-      : {}),
-    rejectUnauthorized: !tls.skipVerify,
-  }
+/** Those of the system, as Go programs use them: administrators add theirs there. Node's own where it has none. */
+function certificateAuthorities(): readonly string[] {
+  // The folder and the bundle of Debian hold the same ones.
+  const system = new Set(getCACertificates('system'))
+  return system.size > 0 ? [...system] : getCACertificates('default')
+}
+
+/** One context for all connections of an agent: reading some hundred certificates takes a while. */
+function tlsOptionsOf({ ca = [], clients = [], skipVerify = false }: TlsSettings) {
+  const secureContext = createSecureContext({
+    ca: [...certificateAuthorities(), ...ca],
+    ...(clients.length > 0 ? { cert: clients.map(({ cert }) => cert), key: clients.map(({ key }) => key) } : {}),
+  })
+  return { secureContext, rejectUnauthorized: !skipVerify }
 }
 
 /** A body that nobody wants is read up to this many bytes, to keep the connection; a longer one is not worth it. */
