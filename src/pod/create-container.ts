@@ -71,10 +71,7 @@ async function make(
   digest: string,
   setStage: SetStage,
 ): Promise<string> {
-  const sandbox = getSandbox(parts, sandboxId)
-  if (sandbox.state.phase !== 'ready') {
-    throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: it takes no more containers`)
-  }
+  const sandbox = requireReady(parts, sandboxId)
   const image = parts.images.use(imageReference(config))
   const id = newId()
   const layout = parts.layout.container(id)
@@ -122,6 +119,8 @@ async function make(
   }
   if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
 
+  // The sandbox may have been stopped or removed meanwhile, and did not know of this container.
+  requireReady(parts, sandbox.id)
   parts.containers.update(id, (record) => ({
     ...record,
     user: { uid: user.uid, gid: user.gid, groups: user.additionalGids },
@@ -129,6 +128,14 @@ async function make(
   }))
   undo.commit()
   return id
+}
+
+function requireReady(parts: PodParts, sandboxId: string): SandboxRecord {
+  const sandbox = getSandbox(parts, sandboxId)
+  if (sandbox.state.phase !== 'ready') {
+    throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: it takes no more containers`)
+  }
+  return sandbox
 }
 
 function mountRootfs(layout: ContainerLayout, layerDirs: readonly string[]): void {
