@@ -151,7 +151,7 @@ function apt(command, ...packages) {
 }
 
 /** Runs a program to its end; throws with the ends of its output when it fails: npm says the cause first, apt-get last. */
-function run(file, args, options) {
+export function run(file, args, options) {
   const result = spawnSync(file, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', ...options })
   if (result.error) throw new Error(`Cannot run ${file}: ${result.error.message}`)
   if (result.status === 0) return

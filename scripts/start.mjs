@@ -4,13 +4,15 @@
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
-import { build, isStale } from './build.mjs'
-import { fail, findNode, isNewEnough, setup, staticBusybox, step } from './setup.mjs'
+import { isStale } from './build.mjs'
+import { fail, findNode, isNewEnough, root, run, setup, staticBusybox, step } from './setup.mjs'
 
 try {
   await setup()
   if (isNewEnough(process.versions.node)) {
-    if (isStale()) await step('Building Berth into dist/', build)
+    // In a process of its own, which takes the memory of the bundler with it.
+    if (isStale())
+      await step('Building Berth into dist/', () => run(process.execPath, ['scripts/build.mjs'], { cwd: root }))
     const { start } = await import('./start/main.ts')
     await start(process.argv.slice(2), staticBusybox())
   } else {
