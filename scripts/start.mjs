@@ -14,7 +14,7 @@ try {
     if (isStale())
       await step('Building Berth into dist/', () => run(process.execPath, ['scripts/build.mjs'], { cwd: root }))
     const { start } = await import('./start/main.ts')
-    await start(process.argv.slice(2), staticBusybox())
+    await start(process.argv.slice(2), { busybox: staticBusybox(), abandoned: abandoned() })
   } else {
     // The first start on a machine with an older Node: the npm packages have brought one since this began.
     startAnew(findNode())
@@ -27,6 +27,17 @@ try {
 function startAnew(node) {
   const child = spawn(node, [fileURLToPath(import.meta.url), ...process.argv.slice(2)], { stdio: 'inherit' })
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal))
+  void abandoned().then(() => child.kill('SIGTERM'))
   child.on('error', fail)
   child.on('exit', (code) => process.exit(code ?? 1))
+}
+
+/** Resolves when npm has been killed: the shell between npm and this script dies without passing the signal on. */
+function abandoned() {
+  const { ppid } = process
+  return new Promise((resolve) => {
+    if (!process.env.npm_lifecycle_event) return
+    const watch = () => process.ppid !== ppid && resolve()
+    setInterval(watch, 500).unref()
+  })
 }

@@ -14,8 +14,16 @@ import { help, readSettings, type Settings } from './settings.ts'
 const repository = join(import.meta.dirname, '../..')
 const say = (line: string) => void process.stdout.write(`${line}\n`)
 
+/** What start.mjs knows. */
+export interface Circumstances {
+  /** The path of a static busybox. */
+  readonly busybox: string | undefined
+  /** Resolves when nobody waits for this process any more. */
+  readonly abandoned: Promise<void>
+}
+
 /** Starts berthd, runs a first pod, and stays until Ctrl-C. */
-export async function start(args: readonly string[], busybox: string | undefined): Promise<void> {
+export async function start(args: readonly string[], { busybox, abandoned }: Circumstances): Promise<void> {
   const settings = readSettings(args)
   if (!settings) return void process.stdout.write(help)
   const { cniFolder, bridge, subnet, endpoint } = settings
@@ -24,6 +32,7 @@ export async function start(args: readonly string[], busybox: string | undefined
   const berthd = await provideBerthd(cri, settings)
   const over = Promise.withResolvers<string>()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.resolve(signal))
+  void abandoned.then(() => over.resolve('end of npm'))
   void berthd?.ended().then(() => over.resolve('end of berthd'))
   try {
     const shown = showPod(cri, settings, busybox).then(() => explain(endpoint))
