@@ -27,18 +27,19 @@ export async function start(args: readonly string[], { busybox, abandoned }: Cir
   const settings = readSettings(args)
   if (!settings) return void process.stdout.write(help)
   const { cniFolder, bridge, subnet, endpoint } = settings
-  providePodNetwork(cniFolder, { bridge, subnet }, say)
-  using cri = connect(endpoint)
-  const berthd = await provideBerthd(cri, settings)
   const over = Promise.withResolvers<string>()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.resolve(signal))
   void abandoned.then(() => over.resolve('end of npm'))
+  // The terminal may go before this process does.
+  process.stdout.on('error', () => {})
+  providePodNetwork(cniFolder, { bridge, subnet }, say)
+  using cri = connect(endpoint)
+  const berthd = await provideBerthd(cri, settings)
   void berthd?.ended().then(() => over.resolve('end of berthd'))
   try {
     const shown = showPod(cri, settings, busybox).then(() => explain(endpoint))
     const reason = await Promise.race([over.promise, shown.then(() => over.promise)])
     if (reason === 'end of berthd') throw new Error(`berthd has ended. ${berthd?.lastWords()}`)
-    shown.catch(() => {})
     if (berthd) sayGoodbye(await runningPods(cri))
     else say(`\nThe berthd at ${endpoint} was there before, and goes on.`)
   } finally {
@@ -56,7 +57,10 @@ async function provideBerthd(cri: CriConnection, settings: Settings): Promise<St
   }
   const began = performance.now()
   const berthd = new StartedBerthd(repository, settings)
-  const who = await berthd.serves(cri)
+  const who = await berthd.serves(cri).catch(async (error) => {
+    await berthd.stop()
+    throw error
+  })
   const seconds = ((performance.now() - began) / 1000).toFixed(2)
   say(`${who} serves CRI v1 at ${settings.endpoint} after ${seconds} s; its log is ${settings.logFile}`)
   return berthd
