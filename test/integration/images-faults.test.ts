@@ -1,7 +1,17 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statfsSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -10,6 +20,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Images, type ImagesOptions } from '../../src/image/images.ts'
 import type { BerthError } from '../../src/lib/errors.ts'
 import { silentLogger } from '../../src/lib/log.ts'
+import { mountTmpfs, unmount } from '../../src/linux/mount.ts'
 import { openDatabase } from '../../src/state/database.ts'
 import { FaultRegistry } from '../registry/fault-registry.ts'
 import {
@@ -38,7 +49,7 @@ interface Place {
 
 async function place(t: TestContext, options: Partial<ImagesOptions> = {}): Promise<Place> {
   const registry = await FaultRegistry.start()
-  const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
+  const root = options.root ?? mkdtempSync(join(tmpdir(), 'berth-images-'))
   const images = new Images({
     root,
     database: openDatabase(':memory:'),
@@ -692,6 +703,76 @@ test('a restart forgets what was half-done and keeps what was recorded', async (
   await third.pull({ image: `${at.registry.host}/a` })
   assert.ok(existsSync(third.use(image.id).layerDirs[0]!))
   await third.close()
+})
+
+test('a full disk: while downloading, while unpacking; then there is room', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
+  mountTmpfs(root, 3_000_000, '0700')
+  t.after(() => unmount(root))
+  const at = await place(t, { root })
+  const free = () => statfsSync(root).bfree
+  const before = free()
+  const unpacking = buildImage({ layers: [buildLayer([{ name: 'zeros', data: Buffer.alloc(20_000_000) }])] })
+  const downloading = buildImage({ layers: [buildLayer([{ name: 'noise', data: incompressible(5_000_000) }])] })
+  for (const [name, image] of Object.entries({ unpacking, downloading })) {
+    at.registry.add(name, 'latest', image)
+    await rejects(
+      at.images.pull({ image: `${at.registry.host}/${name}` }),
+      'resource-exhausted',
+      /no space is left.*free some/,
+    )
+    await assertNothingLeft(at)
+    assert.equal(free(), before, 'all space is given back')
+  }
+  const small = buildImage({ layers: [buildLayer([{ name: 'a', data: incompressible(500_000) }])] })
+  at.registry.add('small', 'latest', small)
+  assert.equal((await at.images.pull({ image: `${at.registry.host}/small` })).imageId, small.id)
+  await at.images.close()
+})
+
+test('kill -9 in the middle: the finished layer stays, the other is gone on with', async (t) => {
+  const at = await place(t)
+  const done = buildLayer([{ name: 'done', data: incompressible(300_000, 'done') }])
+  const half = buildLayer([{ name: 'half', data: incompressible(2_000_000, 'half') }])
+  at.registry.add('a', 'latest', buildImage({ layers: [done, half] }))
+  const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
+  t.after(() => rmSync(root, { recursive: true, force: true }))
+  const path = join(root, 'berth.db')
+  at.registry.plan = ({ url }) => (url.includes(half.digest) ? { do: 'stall', after: 1_000_000 } : undefined)
+  const module = (name: string) => JSON.stringify(join(import.meta.dirname, '../../src', name))
+  const script = `
+    import { Images } from ${module('image/images.ts')}
+    import { silentLogger } from ${module('lib/log.ts')}
+    import { openDatabase } from ${module('state/database.ts')}
+    const images = new Images({ root: ${JSON.stringify(join(root, 'store'))}, database: openDatabase(${JSON.stringify(path)}),
+      log: silentLogger, inUse: () => [], registry: { certsDirs: [] } })
+    images.pull({ image: '${at.registry.host}/a' })
+    setInterval(() => console.log(images.progress()[0]?.layers.map(({ stage, unpackedBytes }) => stage + unpackedBytes).join()), 20)`
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
+  t.after(() => child.kill('SIGKILL'))
+  for await (const text of child.stdout) if (/done\d+,downloading[1-9]\d{5}/.test(String(text))) break
+  child.kill('SIGKILL')
+  await once(child, 'exit')
+  assert.deepEqual(readdirSync(join(root, 'store/layers')).length, 1)
+  assert.deepEqual(readdirSync(join(root, 'store/staging')).length, 1, 'half-written')
+
+  at.registry.plan = () => undefined
+  const seen = at.registry.seen.length
+  const options = { root: join(root, 'store'), database: openDatabase(path), log: silentLogger, inUse: () => [] }
+  const images = new Images({ ...options, registry: { certsDirs: [] } })
+  t.after(() => images.close())
+  assert.deepEqual(readdirSync(join(root, 'store/staging')), [])
+  await images.sweep()
+  await images.pull({ image: `${at.registry.host}/a` })
+  const blobs = at.registry.seen.slice(seen).filter(({ url }) => url.includes('/blobs/') && !url.includes('config'))
+  assert.deepEqual(
+    blobs.filter(({ url }) => url.includes(done.digest)),
+    [],
+    'not fetched again',
+  )
+  assert.match(blobs.find(({ url }) => url.includes(half.digest))?.headers.range ?? '', /^bytes=[1-9]/)
+  const { layerDirs } = images.use(`${at.registry.host}/a`)
+  assert.deepEqual(readFileSync(join(layerDirs[1]!, 'half')), incompressible(2_000_000, 'half'))
 })
 
 test('digests are computed as everybody does', () => {

@@ -69,7 +69,7 @@ export class UnpackPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile, { name: 'berth-unpack', env: {} })
+    const worker = new Worker(workerFile, { name: 'berth-unpack', env: {}, execArgv: [] })
     this.#workers.add(worker)
     worker.once('exit', () => {
       clearTimeout(this.#idle.get(worker))
