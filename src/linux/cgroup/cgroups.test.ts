@@ -25,6 +25,7 @@ const v1 = (root: string) =>
       { controllers: ['memory'], root: join(root, 'memory') },
       { controllers: ['cpu', 'cpuacct'], root: join(root, 'cpu,cpuacct') },
       { controllers: ['pids'], root: join(root, 'pids') },
+      { controllers: ['blkio'], root: join(root, 'blkio') },
       { controllers: ['freezer'], root: join(root, 'freezer') },
       { controllers: [], root: join(root, 'unified') },
     ],
@@ -40,7 +41,14 @@ test('version 2: processes, OOM kills and usage', () => {
     'pod/c1/memory.max': 'max\n',
     'pod/c1/memory.stat': 'anon 1500\nfile 3000\ninactive_anon 7\ninactive_file 1000\npgfault 42\npgmajfault 4\n',
     'pod/c1/cpu.stat': 'usage_usec 1234567\nuser_usec 1\nsystem_usec 1\n',
+    'pod/c1/cpu.pressure':
+      'some avg10=1.50 avg60=0.25 avg300=0.00 total=900\nfull avg10=0.00 avg60=0.00 avg300=0.00 total=70\n',
+    'pod/c1/memory.swap.current': '4096\n',
+    'pod/c1/memory.swap.max': '8192\n',
     'pod/c1/pids.current': '3\n',
+    'pod/c1/pids.max': '100\n',
+    'pod/c1/memory.peak': '6000\n',
+    'pod/c1/io.stat': '8:0 rbytes=10 wbytes=20 rios=1 wios=2 dbytes=0 dios=0\n7:0 \n',
   })
   const cgroups = v2(fixture.root)
   assert.equal(cgroups.exists('/pod/c1'), true)
@@ -52,9 +60,24 @@ test('version 2: processes, OOM kills and usage', () => {
   assert.deepEqual(cgroups.usage('/pod/c1'), {
     cpu: { usageNs: 1234567000n },
     memory: { usage: 5000, workingSet: 4000, rss: 1500, pageFaults: 42, majorPageFaults: 4 },
+    swap: { usage: 4096, limit: 8192 },
     pids: { current: 3 },
+    pressure: {
+      cpu: {
+        some: { avg10: 1.5, avg60: 0.25, avg300: 0, totalUs: 900 },
+        full: { avg10: 0, avg60: 0, avg300: 0, totalUs: 70 },
+      },
+    },
   })
   assert.deepEqual(cgroups.usage('/pod/c2'), {})
+  assert.deepEqual(cgroups.details('/pod/c1'), {
+    cpu: { userNs: 1000, systemNs: 1000, periods: 0, throttledPeriods: 0, throttledNs: 0 },
+    memory: { peak: 6000, cache: 3000, mappedFile: 0, activeFile: 0, inactiveFile: 1000, limitHits: 7 },
+    pidsLimit: 100,
+    devices: [{ major: 8, minor: 0, readBytes: 10, writtenBytes: 20, reads: 1, writes: 2 }],
+    hugepages: [],
+  })
+  assert.deepEqual(cgroups.details('/pod/c2'), { devices: [], hugepages: [] })
 })
 
 test('version 1: processes, OOM kills and usage', () => {
@@ -67,7 +90,18 @@ test('version 1: processes, OOM kills and usage', () => {
     'memory/pod/c1/memory.usage_in_bytes': '5000\n',
     'memory/pod/c1/memory.limit_in_bytes': '8192\n',
     'memory/pod/c1/memory.stat':
-      'rss 1\ntotal_rss 1500\ntotal_inactive_file 6000\ntotal_pgfault 42\ntotal_pgmajfault 4\n',
+      'rss 1\ntotal_rss 1500\ntotal_inactive_file 6000\ntotal_pgfault 42\ntotal_pgmajfault 4\ntotal_swap 512\n',
+    'memory/pod/c1/memory.memsw.limit_in_bytes': '12288\n',
+    'memory/pod/c1/memory.max_usage_in_bytes': '7000\n',
+    'memory/pod/c1/memory.failcnt': '9\n',
+    'memory/pod/c1/memory.kmem.usage_in_bytes': '100\n',
+    'cpu,cpuacct/pod/c1/cpuacct.usage_user': '1000\n',
+    'cpu,cpuacct/pod/c1/cpuacct.usage_sys': '2000\n',
+    'cpu,cpuacct/pod/c1/cpu.stat': 'nr_periods 5\nnr_throttled 2\nthrottled_time 300\n',
+    'blkio/pod/c1/blkio.throttle.io_service_bytes_recursive': '8:0 Read 10\n8:0 Write 20\n8:0 Total 30\nTotal 30\n',
+    'blkio/pod/c1/blkio.throttle.io_serviced_recursive': '8:0 Read 1\n8:0 Write 2\n8:0 Total 3\nTotal 3\n',
+    'unified/pod/c1/memory.pressure': 'some avg10=0.00 avg60=0.00 avg300=0.00 total=5\n',
+    'pids/pod/c1/pids.max': 'max\n',
     'cpu,cpuacct/pod/c1/cpuacct.usage': '123456789\n',
     'pids/pod/c1/pids.current': '3\n',
     'memory/pod/c2/memory.usage_in_bytes': '1\n',
@@ -83,7 +117,15 @@ test('version 1: processes, OOM kills and usage', () => {
   assert.deepEqual(cgroups.usage('/pod/c1'), {
     cpu: { usageNs: 123456789n },
     memory: { usage: 5000, workingSet: 0, rss: 1500, pageFaults: 42, majorPageFaults: 4, limit: 8192 },
+    swap: { usage: 512, limit: 4096 },
     pids: { current: 3 },
+    pressure: { memory: { some: { avg10: 0, avg60: 0, avg300: 0, totalUs: 5 } } },
+  })
+  assert.deepEqual(cgroups.details('/pod/c1'), {
+    cpu: { userNs: 1000, systemNs: 2000, periods: 5, throttledPeriods: 2, throttledNs: 300 },
+    memory: { peak: 7000, cache: 0, mappedFile: 0, activeFile: 0, inactiveFile: 6000, kernel: 100, limitHits: 9 },
+    devices: [{ major: 8, minor: 0, readBytes: 10, writtenBytes: 20, reads: 1, writes: 2 }],
+    hugepages: [],
   })
   assert.equal(cgroups.usage('/pod/c2').memory?.limit, undefined)
 })

@@ -1,4 +1,6 @@
 import { type CgroupLayout, readCgroupLayout } from './layout.ts'
+import type { CgroupLimits } from './limits.ts'
+import type { CgroupDetails, CgroupUsage } from './usage.ts'
 import { CgroupsV1 } from './v1.ts'
 import { CgroupsV2 } from './v2.ts'
 
@@ -32,28 +34,19 @@ export interface Cgroups {
   /** How many processes the kernel has killed there for want of memory; 0 when that is not known. */
   oomKills(path: string): number
 
-  /** What the cgroup uses and has used; a part is absent when the machine does not count it. */
+  /** What the cgroup uses and has used; a part is absent when the machine does not count it. About 50 µs. */
   usage(path: string): CgroupUsage
-}
 
-export interface CgroupUsage {
-  readonly cpu?: {
-    /** CPU time used since the cgroup was made, in nanoseconds. */
-    readonly usageNs: bigint
-  }
-  /** In bytes, and counts of page faults. */
-  readonly memory?: {
-    readonly usage: number
-    /** Usage without the inactive file pages: what cannot be reclaimed at once, as the kubelet counts for eviction. */
-    readonly workingSet: number
-    /** Anonymous memory. */
-    readonly rss: number
-    readonly pageFaults: number
-    readonly majorPageFaults: number
-    /** Absent when there is no limit. */
-    readonly limit?: number
-  }
-  readonly pids?: { readonly current: number }
+  /** What only metrics show. */
+  details(path: string): CgroupDetails
+
+  /**
+   * Changes limits: all that are given, or none. Throws failed-precondition when the cgroup is gone, or uses more memory
+   * than it would be allowed and the kernel cannot reclaim it; unknown when the kernel refuses a value.
+   *
+   * @param sharesBefore the CPU shares so far, 0 when not known; decides how shares become a weight on version 2
+   */
+  limit(path: string, limits: CgroupLimits, sharesBefore: number): Promise<void>
 }
 
 /** The cgroups of this machine. */

@@ -1,4 +1,6 @@
-import type { CgroupUsage, Cgroups } from './cgroups.ts'
+import type { Cgroups } from './cgroups.ts'
+import type { CgroupLimits } from './limits.ts'
+import type { CgroupDetails, CgroupUsage } from './usage.ts'
 
 /** Cgroups in memory: a test sets which are there, with their processes. */
 export class FakeCgroups implements Cgroups {
@@ -7,6 +9,7 @@ export class FakeCgroups implements Cgroups {
   readonly processes = new Map<string, number[]>()
   readonly oomKillCounts = new Map<string, number>()
   readonly usages = new Map<string, CgroupUsage>()
+  readonly detailed = new Map<string, CgroupDetails>()
   /** Every call that changes something, as `kill <path>` and `remove <path>`. */
   readonly calls: string[] = []
 
@@ -34,6 +37,14 @@ export class FakeCgroups implements Cgroups {
 
   usage(path: string): CgroupUsage {
     return this.usages.get(path) ?? {}
+  }
+
+  details(path: string): CgroupDetails {
+    return this.detailed.get(path) ?? { devices: [], hugepages: [] }
+  }
+
+  async limit(path: string, limits: CgroupLimits): Promise<void> {
+    this.calls.push(`limit ${path} ${JSON.stringify(limits)}`)
   }
 
   #below(path: string): string[] {
