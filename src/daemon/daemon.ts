@@ -5,6 +5,7 @@ import type { HandlerFeatures } from '../cri/services.ts'
 import { Images } from '../image/images.ts'
 import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
+import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { takeLock } from '../linux/lock-file.ts'
@@ -89,6 +90,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     pipes: new PipeHolder(),
     stops: new Map(),
     clearings: new Map(),
+    updates: new KeyedQueue(),
     network,
     images,
     shims,

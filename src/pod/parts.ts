@@ -1,5 +1,6 @@
 import type { Images } from '../image/images.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
@@ -31,6 +32,8 @@ export interface PodParts {
   readonly stops: Map<string, Stop>
   /** The containers whose traces are cleared or being cleared, by id. */
   readonly clearings: Map<string, Promise<void>>
+  /** Changes of resources, by container id. */
+  readonly updates: KeyedQueue
   readonly network: NetworkPort
   readonly images: Pick<Images, 'use'>
   readonly shims: ShimPool

@@ -1,4 +1,4 @@
-import type { ContainerConfig, PodSandboxConfig } from '../gen/cri_pb.ts'
+import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from '../gen/cri_pb.ts'
 import { failedPrecondition, messageOf } from '../lib/errors.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -18,6 +18,7 @@ import { runSandbox } from './run-sandbox.ts'
 import { startContainer } from './start-container.ts'
 import { stopContainer } from './stop-container.ts'
 import { stopSandbox } from './stop-sandbox.ts'
+import { updateContainerResources, updateSandboxResources } from './update-resources.ts'
 
 /** The pod room's face: what can be done with pods, and what is known of them. Each operation is in a file of its own. */
 export class Pods {
@@ -99,6 +100,14 @@ export class Pods {
     const sandbox = getSandbox(this.#parts, container.sandboxId)
     const shim = await this.#parts.shims.get(sandbox.shim)
     await shim.request('reopenLog', { id: container.id })
+  }
+
+  updateContainerResources(id: string, asked: LinuxContainerResources | undefined): Promise<void> {
+    return updateContainerResources(this.#parts, id, asked)
+  }
+
+  updateSandboxResources(id: string, asked: Parameters<typeof updateSandboxResources>[2]): void {
+    updateSandboxResources(this.#parts, id, asked)
   }
 
   describeSandbox(record: SandboxRecord): object {

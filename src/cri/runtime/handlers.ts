@@ -15,6 +15,9 @@ import { startContainer } from './start-container.ts'
 import { status } from './status.ts'
 import { stopContainer } from './stop-container.ts'
 import { stopPodSandbox } from './stop-pod-sandbox.ts'
+import { updateContainerResources } from './update-container-resources.ts'
+import { updatePodSandboxResources } from './update-pod-sandbox-resources.ts'
+import { updateRuntimeConfig } from './update-runtime-config.ts'
 import { version } from './version.ts'
 
 /** The RPCs of RuntimeService that Berth has. */
@@ -33,6 +36,9 @@ export const runtimeHandlers: Handlers<typeof RuntimeService> = {
   removeContainer,
   listContainers,
   containerStatus,
+  updateContainerResources,
+  updatePodSandboxResources,
+  updateRuntimeConfig,
   reopenContainerLog,
   execSync,
 }

@@ -1,0 +1,103 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { clone, create } from '@bufbuild/protobuf'
+import {
+  ContainerConfigSchema,
+  LinuxContainerConfigSchema,
+  type LinuxContainerResources,
+  LinuxPodSandboxConfigSchema,
+  PodSandboxConfigSchema,
+} from '../gen/cri_pb.ts'
+import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import { writeBundle } from '../oci/bundle.ts'
+import type { Spec } from '../oci/runtime-spec.ts'
+import { oomScoreAdj } from '../oci/spec/oom-score.ts'
+import { cgroupLimits } from '../oci/spec/resources.ts'
+import type { ContainerRecord } from '../state/container-record.ts'
+import { getContainer, getSandbox } from './lookup.ts'
+import { mergeResources } from './merge-resources.ts'
+import type { PodParts } from './parts.ts'
+
+/**
+ * Changes the limits of a container: all that are asked for, or none. Of one that runs, in its cgroup at once; of one that is
+ * created, in its bundle. The record then says what was asked for, which ContainerStatus shows. Updates of one container
+ * happen one after the other. Throws invalid-argument, and failed-precondition for a container that has ended.
+ */
+export async function updateContainerResources(
+  parts: PodParts,
+  id: string,
+  asked: LinuxContainerResources | undefined,
+): Promise<void> {
+  const container = getContainer(parts, id)
+  if (!asked) return
+  cgroupLimits(asked, parts.host)
+  oomScoreAdj(asked, parts.host)
+  await parts.updates.run(container.id, () =>
+    parts.operations.run(
+      { name: 'UpdateContainerResources', key: container.id, fingerprint: '' },
+      async (setStage) => {
+        setStage('waiting for its start to end')
+        await parts.operations.join('StartContainer', container.id)
+        setStage('changing its limits')
+        await update(parts, getContainer(parts, container.id), asked)
+      },
+      () => failedPrecondition(`the resources of container "${container.id}" are being changed`),
+    ),
+  )
+}
+
+async function update(parts: PodParts, container: ContainerRecord, asked: LinuxContainerResources): Promise<void> {
+  const before = container.config.linux?.resources
+  const merged = mergeResources(before, asked)
+  switch (container.state.phase) {
+    case 'created':
+      // In one stretch with the record: a start can come before or after, not in between.
+      updateBundle(parts, container, merged)
+      break
+    case 'running':
+      await parts.cgroups.limit(container.cgroup, cgroupLimits(asked, parts.host), Number(before?.cpuShares ?? 0n))
+      break
+    default:
+      throw failedPrecondition(
+        `container "${container.id}" is ${container.state.phase}: only the resources of a created or running container can be changed`,
+      )
+  }
+  parts.containers.update(container.id, (record) => {
+    const config = clone(ContainerConfigSchema, record.config)
+    config.linux ??= create(LinuxContainerConfigSchema)
+    config.linux.resources = merged
+    return { ...record, config }
+  })
+}
+
+function updateBundle(parts: PodParts, container: ContainerRecord, resources: LinuxContainerResources): void {
+  const { bundle } = parts.layout.container(container.id)
+  const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Spec
+  const limits = { ...spec.linux.resources, ...cgroupLimits(resources, parts.host) }
+  writeBundle(bundle, { ...spec, linux: { ...spec.linux, resources: limits } })
+}
+
+/**
+ * Takes note of what the containers of a pod have together. The kubelet says so before it changes the pod's cgroup, which is
+ * its own; any error here would make it give up the change.
+ */
+export function updateSandboxResources(
+  parts: PodParts,
+  id: string,
+  asked: { readonly overhead?: LinuxContainerResources; readonly resources?: LinuxContainerResources },
+): void {
+  const sandbox = getSandbox(parts, id)
+  if (!asked.overhead && !asked.resources) throw invalidArgument('the request has neither overhead nor resources')
+  cgroupLimits(asked.overhead, parts.host)
+  cgroupLimits(asked.resources, parts.host)
+  if (sandbox.state.phase !== 'ready') {
+    throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its resources cannot be changed`)
+  }
+  parts.sandboxes.update(sandbox.id, (record) => {
+    const config = clone(PodSandboxConfigSchema, record.config)
+    config.linux ??= create(LinuxPodSandboxConfigSchema)
+    if (asked.overhead) config.linux.overhead = asked.overhead
+    if (asked.resources) config.linux.resources = asked.resources
+    return { ...record, config }
+  })
+}
