@@ -1,10 +1,14 @@
 import type { Database } from './database.ts'
 import { type RecordKind, RecordTable, type UnreadableRecord } from './record-table.ts'
 
+/** A record before and after a change: undefined before it was made and after it was deleted. */
+export type RecordListener<T> = (before: T | undefined, after: T | undefined) => void
+
 /** Records of one kind, all of them in memory, every change durable before it shows. */
 export class Store<T extends { readonly id: string }> {
   readonly #table: RecordTable<T>
   readonly #records: Map<string, T>
+  readonly #listeners: RecordListener<T>[] = []
   /** Rows that this version cannot read; they stay in the database. */
   readonly unreadable: readonly UnreadableRecord[]
 
@@ -24,9 +28,16 @@ export class Store<T extends { readonly id: string }> {
   }
 
   put(record: T): T {
+    const before = this.#records.get(record.id)
     this.#table.put(record.id, record)
     this.#records.set(record.id, record)
+    this.#tell(before, record)
     return record
+  }
+
+  /** Calls `listener` after every change from now on, synchronously: the stores are as the change left them. */
+  watch(listener: RecordListener<T>): void {
+    this.#listeners.push(listener)
   }
 
   /** Applies `change` to the record as it is now; undefined when it is gone, and nothing is written when nothing changes. */
@@ -38,7 +49,13 @@ export class Store<T extends { readonly id: string }> {
   }
 
   delete(id: string): void {
+    const before = this.#records.get(id)
     this.#table.delete(id)
     this.#records.delete(id)
+    if (before) this.#tell(before, undefined)
+  }
+
+  #tell(before: T | undefined, after: T | undefined): void {
+    for (const listener of this.#listeners) listener(before, after)
   }
 }
