@@ -1,5 +1,5 @@
 import { promises } from 'node:fs'
-import koffi from 'koffi'
+import { constants } from 'node:os'
 import { errnoError, libc } from './libc.ts'
 
 /**
@@ -11,7 +11,8 @@ export async function syncFilesystem(path: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   libc.syncfs.async(directory.fd, (error: unknown, result: number) => {
     if (error) reject(error)
-    else if (result === -1) reject(errnoError('syncfs', koffi.errno(), path))
+    // errno belongs to the thread that made the call and is gone here; a failed write-back is what it can only mean.
+    else if (result === -1) reject(errnoError('syncfs', constants.errno.EIO, path))
     else resolve()
   })
   await promise
