@@ -1,12 +1,15 @@
 import type { Images } from '../image/images.ts'
 import type { NetworkPort } from '../network/port.ts'
 import type { Pods } from '../pod/pods.ts'
+import type { StreamRequest } from '../streaming/session.ts'
 
 /** What the RPCs are answered from. An RPC's file turns a request into a call of one of these, and no more. */
 export interface Services {
   readonly pods: Pods
   readonly images: Images
   readonly network: Pick<NetworkPort, 'ready'>
+  /** Where clients find the streams of exec, attach and port-forward: an absolute URL for one use. */
+  readonly streaming: { url(request: StreamRequest): string }
   readonly about: About
 }
 

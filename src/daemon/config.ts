@@ -5,6 +5,24 @@ import { invalidArgument, messageOf } from '../lib/errors.ts'
 
 const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))
 
+const cgroupDriver = v.picklist(['cgroupfs', 'systemd'])
+
+/** 0: no limit. */
+const pidsLimit = v.pipe(v.number(), v.integer(), v.minValue(0))
+
+const runtimeHandler = v.strictObject({
+  path: v.optional(v.string()),
+  args: v.optional(v.array(v.string())),
+  cgroup_driver: v.optional(cgroupDriver),
+  pod_annotations: v.optional(v.array(v.string())),
+  container_annotations: v.optional(v.array(v.string())),
+  base_spec: v.optional(absolutePath),
+  privileged_without_host_devices: v.optional(v.boolean()),
+  cgroup_writable: v.optional(v.boolean()),
+  pids_limit: v.optional(pidsLimit),
+  sandbox_per_container: v.optional(v.boolean()),
+})
+
 /** The configuration file, key by key; what is absent has the value that docs/configuration.md names. */
 const schema = v.strictObject({
   root: v.optional(absolutePath, '/var/lib/berth'),
@@ -13,11 +31,15 @@ const schema = v.strictObject({
   admin_socket: v.optional(absolutePath),
   log_level: v.optional(v.picklist(['debug', 'info', 'warn', 'error']), 'info'),
   cgroup_parent: v.optional(absolutePath, '/berth'),
+  cgroup_driver: v.optional(cgroupDriver, 'cgroupfs'),
+  pids_limit: v.optional(pidsLimit, 0),
+  hooks_dirs: v.optional(v.array(absolutePath), ['/usr/share/containers/oci/hooks.d', '/etc/containers/oci/hooks.d']),
+  cdi_dirs: v.optional(v.array(absolutePath), ['/etc/cdi', '/var/run/cdi']),
   default_runtime: v.optional(v.string()),
   runtime: v.optional(
     v.record(
       v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]+$/, 'is not a name for a runtime handler')),
-      v.strictObject({ path: v.optional(v.string()), args: v.optional(v.array(v.string())) }),
+      runtimeHandler,
     ),
     {},
   ),
@@ -32,6 +54,21 @@ const schema = v.strictObject({
     v.strictObject({
       pods_per_process: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 100),
     }),
+    {},
+  ),
+  streaming: v.optional(
+    v.pipe(
+      v.strictObject({
+        address: v.optional(v.pipe(v.string(), v.ip('must be an IP address')), '127.0.0.1'),
+        port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535)), 0),
+        tls_cert: v.optional(absolutePath),
+        tls_key: v.optional(absolutePath),
+      }),
+      v.check(
+        ({ tls_cert, tls_key }) => (tls_cert === undefined) === (tls_key === undefined),
+        'tls_cert and tls_key must be given together',
+      ),
+    ),
     {},
   ),
   image: v.optional(

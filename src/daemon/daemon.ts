@@ -12,8 +12,6 @@ import { takeLock } from '../linux/lock-file.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { Network } from '../network/network.ts'
-import { probeHostFacts, withRuntime } from '../oci/host-facts.ts'
-import { OciRuntime } from '../oci/runtime.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
@@ -25,9 +23,12 @@ import { openDatabase } from '../state/database.ts'
 import { Operations } from '../state/operations.ts'
 import { sandboxRecords } from '../state/sandbox-record.ts'
 import { Store } from '../state/store.ts'
+import { streamCommands } from '../streaming/commands/commands.ts'
+import { StreamingServer } from '../streaming/server.ts'
 import { createAdminServer } from './admin.ts'
 import type { Config } from './config.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
+import { streamingOptions } from './streaming-options.ts'
 
 export interface DaemonOptions {
   readonly config: Config
@@ -57,7 +58,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const sandboxes = new Store(database, sandboxRecords)
   const containers = new Store(database, containerRecords)
   const clock = createClock(newest(sandboxes.all(), containers.all()))
-  const handlers = runtimeHandlers(config, layout)
+  const handlers = await runtimeHandlers(config, layout, reaper)
   const network = new Network({
     confDir: config.cni.conf_dir,
     ...(config.cni.bin_dirs && { binDirs: config.cni.bin_dirs }),
@@ -78,10 +79,10 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },
     { onExit: (exit) => pods.onExit(exit), onLost: (shim) => pods.onShimLost(shim) },
   )
-  const { features, facts } = await probeHandlers(handlers, reaper)
+  const standard = handlers.get('')
   const pods = new Pods({
     layout,
-    settings: { cgroupParent: config.cgroup_parent, cgroupDriver: 'cgroupfs' },
+    settings: { cgroupParent: config.cgroup_parent, cgroupDriver: standard.cgroupDriver },
     handlers,
     sandboxes,
     containers,
@@ -96,7 +97,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     shims,
     cgroups: detectCgroups(),
     reaper,
-    host: facts,
+    host: standard.host,
     clock,
     log,
   })
@@ -105,8 +106,10 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   // The first pod should not wait for it.
   void shims.get('0').catch(() => {})
 
-  const about = { version, cgroupDriver: 'cgroupfs' as const, handlers: features, config }
-  const cri = createCriServer({ pods, images, network, about }, log)
+  const streaming = new StreamingServer(streamCommands(pods), log, streamingOptions(config.streaming))
+  await streaming.start()
+  const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
+  const cri = createCriServer({ pods, images, network, streaming, about }, log)
   const admin = createAdminServer({ pods, images })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   const mask = process.umask(0o117)
@@ -119,6 +122,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   return {
     async close() {
       cri.forceShutdown()
+      await streaming.close()
       admin.close()
       admin.closeAllConnections()
       network.close()
@@ -132,25 +136,12 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   }
 }
 
-/** What the handlers' runtimes say they can do; the default's counts for the spec. */
-async function probeHandlers(handlers: RuntimeHandlers, reaper: Reaper) {
-  const host = probeHostFacts()
-  const probes = handlers.names.map(async (name) => {
-    const { command } = handlers.get(name)
-    const features = await new OciRuntime({ ...command, reaper })
-      .features(AbortSignal.timeout(5000))
-      .catch(() => undefined)
-    return { name, facts: withRuntime(host, features) }
+/** What Status tells of the handlers, the default first. */
+function featuresOf(handlers: RuntimeHandlers): HandlerFeatures[] {
+  return handlers.names.map((name) => {
+    const { recursiveReadOnly, userNamespaces } = handlers.get(name).host
+    return { name, recursiveReadOnlyMounts: recursiveReadOnly, userNamespaces }
   })
-  const probed = await Promise.all(probes)
-  const features = probed.map(
-    ({ name, facts }): HandlerFeatures => ({
-      name,
-      recursiveReadOnlyMounts: facts.recursiveReadOnly,
-      userNamespaces: false,
-    }),
-  )
-  return { features, facts: probed[0]?.facts ?? host }
 }
 
 /** The newest time stamp on record: no new object may seem older, even when the clock was set back. */

@@ -13,9 +13,10 @@ export class ConsoleSocket implements Disposable {
   readonly #folder: number
   readonly #socket: number
 
-  constructor(folder: string) {
+  /** @param name of the socket in `folder`; no other of that name may be in use there */
+  constructor(folder: string, name = 'console.sock') {
     this.#folder = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
-    this.path = `/proc/${process.pid}/fd/${this.#folder}/console.sock`
+    this.path = `/proc/${process.pid}/fd/${this.#folder}/${name}`
     this.#socket = check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), 'socket')
     const address = unixAddress(this.path)
     check(libc.bind(this.#socket, address, address.length), 'bind', this.path)

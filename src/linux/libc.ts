@@ -27,6 +27,7 @@ export const libc = {
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),
   recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
   fcntl: lib.func('int fcntl(int fd, int cmd, long arg)'),
+  ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)'),
   setxattr: lib.func('int setxattr(const char *path, const char *name, const void *value, size_t size, int flags)'),
   lsetxattr: lib.func('int lsetxattr(const char *path, const char *name, const void *value, size_t size, int flags)'),
   lgetxattr: lib.func('long lgetxattr(const char *path, const char *name, void *value, size_t size)'),

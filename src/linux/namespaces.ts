@@ -43,6 +43,31 @@ export function pinNamespaces(paths: Readonly<Partial<Record<PinnedNamespace, st
   }
 }
 
+/**
+ * Calls `run` while the main thread is in the network namespace at `path`, in one synchronous stretch as above. What is made
+ * there, a socket above all, belongs to that namespace for good.
+ */
+export function insideNetworkNamespace<T>(path: string, run: () => T): T {
+  if (!isMainThread)
+    throw new Error('insideNetworkNamespace is for the main thread: setns must not move a worker for good')
+  const home = openSync('/proc/thread-self/ns/net', 'r')
+  try {
+    const there = openSync(path, 'r')
+    try {
+      check(libc.setns(there, cloneFlag.net), 'setns', path)
+    } finally {
+      closeSync(there)
+    }
+    try {
+      return run()
+    } finally {
+      returnHome(home, 'net')
+    }
+  } finally {
+    closeSync(home)
+  }
+}
+
 /** A daemon left behind in a pod's namespace would serve the wrong network: better no daemon; a restart loses nothing. */
 function returnHome(fd: number, kind: PinnedNamespace): void {
   if (libc.setns(fd, cloneFlag[kind]) === 0) return

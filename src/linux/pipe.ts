@@ -3,6 +3,7 @@ import { check, libc } from './libc.ts'
 
 const F_GETFL = 3
 const F_SETFL = 4
+const F_DUPFD_CLOEXEC = 1030
 /** Not among Node's constants; the same on x86-64 and arm64. */
 const O_CLOEXEC = 0o2000000
 
@@ -19,4 +20,9 @@ export function createPipe({ nonBlocking = true } = {}): { readonly read: number
 export function setNonBlocking(fd: number): void {
   const flags = check(libc.fcntl(fd, F_GETFL, 0), 'fcntl')
   check(libc.fcntl(fd, F_SETFL, flags | constants.O_NONBLOCK), 'fcntl')
+}
+
+/** Another descriptor for the same open file, closed on exec. */
+export function duplicate(fd: number): number {
+  return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl')
 }

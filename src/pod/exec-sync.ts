@@ -1,9 +1,6 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { failedPrecondition } from '../lib/errors.ts'
-import type { Spec } from '../oci/runtime-spec.ts'
 import { execProcess } from '../oci/spec/exec.ts'
-import { getContainer, getSandbox } from './lookup.ts'
+import { containerProcess, runningContainer } from './exec.ts'
+import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 
 export interface ExecOutcome {
@@ -24,23 +21,16 @@ export async function execSync(
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<ExecOutcome> {
-  const container = getContainer(parts, id)
-  if (container.state.phase !== 'running') {
-    throw failedPrecondition(
-      `container "${container.id}" is ${container.state.phase}: commands run in running containers only`,
-    )
-  }
+  const container = runningContainer(parts, id)
   const sandbox = getSandbox(parts, container.sandboxId)
-  const { bundle } = parts.layout.container(container.id)
-  const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Spec
   const shim = await parts.shims.get(sandbox.shim)
   const result = await shim.request(
     'execSync',
     {
       id: container.id,
       runtime: parts.handlers.get(sandbox.runtimeHandler).command,
-      bundle,
-      process: execProcess(spec.process, command, false),
+      bundle: parts.layout.container(container.id).bundle,
+      process: execProcess(containerProcess(parts, container), command, false),
       timeoutMs: Math.max(0, timeoutSeconds) * 1000,
     },
     signal,

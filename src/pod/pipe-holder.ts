@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { join } from 'node:path'
-import { openFifoForReading } from '../linux/fifo.ts'
+import { errnoOf } from '../lib/errors.ts'
+import { openFifoForReading, openFifoForWriting } from '../linux/fifo.ts'
 
 /**
  * berthd's hold on the output pipes of containers. It never reads them: as long as it has them open, what a container wrote
@@ -9,6 +10,7 @@ import { openFifoForReading } from '../linux/fifo.ts'
  */
 export class PipeHolder {
   readonly #held = new Map<string, readonly number[]>()
+  readonly #stdins = new Map<string, number>()
 
   hold(containerId: string, bundle: string): void {
     if (this.#held.has(containerId)) return
@@ -17,7 +19,27 @@ export class PipeHolder {
     this.#held.set(containerId, fds)
   }
 
+  /**
+   * Holds the stdin of a running container that shall end with its first client, and not before: not when the shim dies,
+   * which holds it too. Nothing to hold when that client is done, or the container has closed its stdin.
+   */
+  holdStdin(containerId: string, bundle: string): void {
+    if (this.#stdins.has(containerId)) return
+    try {
+      this.#stdins.set(containerId, openFifoForWriting(join(bundle, 'stdin')))
+    } catch (error) {
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENXIO') throw error
+    }
+  }
+
+  releaseStdin(containerId: string): void {
+    const fd = this.#stdins.get(containerId)
+    if (fd !== undefined) closeSync(fd)
+    this.#stdins.delete(containerId)
+  }
+
   release(containerId: string): void {
+    this.releaseStdin(containerId)
     for (const fd of this.#held.get(containerId) ?? []) closeSync(fd)
     this.#held.delete(containerId)
   }

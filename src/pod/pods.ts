@@ -1,15 +1,19 @@
+import type { Socket } from 'node:net'
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from '../gen/cri_pb.ts'
 import { failedPrecondition, messageOf } from '../lib/errors.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Operation } from '../state/operations.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { type Attached, type AttachRequest, attach } from './attach.ts'
 import { containerExited } from './container-exited.ts'
 import { createContainer } from './create-container.ts'
 import { describeContainer, describeSandbox } from './describe.ts'
+import { type ExecRequest, exec, type RunningExec, runningContainer } from './exec.ts'
 import { type ExecOutcome, execSync } from './exec-sync.ts'
 import { containersOf, findContainer, getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
+import { connectToPort, readySandbox } from './port-forward.ts'
 import { reattachContainers } from './reattach.ts'
 import { recover } from './recover.ts'
 import { removeContainer } from './remove-container.ts'
@@ -89,6 +93,30 @@ export class Pods {
 
   execSync(id: string, command: readonly string[], timeoutSeconds: number, signal: AbortSignal): Promise<ExecOutcome> {
     return execSync(this.#parts, id, command, timeoutSeconds, signal)
+  }
+
+  /** Throws not-found, or failed-precondition when it does not run. */
+  runningContainer(id: string): ContainerRecord {
+    return runningContainer(this.#parts, id)
+  }
+
+  /** Throws not-found, or failed-precondition when it is not ready. */
+  readySandbox(id: string): SandboxRecord {
+    return readySandbox(this.#parts, id)
+  }
+
+  /** Starts a command, for its stdio to be streamed. */
+  exec(request: ExecRequest, signal: AbortSignal): Promise<RunningExec> {
+    return exec(this.#parts, request, signal)
+  }
+
+  attach(request: AttachRequest, signal: AbortSignal): Promise<Attached> {
+    return attach(this.#parts, request, signal)
+  }
+
+  /** A connection to a port on loopback inside a pod. */
+  connectToPort(sandboxId: string, port: number, signal: AbortSignal): Promise<Socket> {
+    return connectToPort(this.#parts, sandboxId, port, signal)
   }
 
   /** Goes on in a new log file after the old one was renamed; an error for a container that does not run. */

@@ -7,7 +7,7 @@ import type { ContainerRecord } from '../state/container-record.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
 import type { PodParts } from './parts.ts'
-import { launchOf } from './start-container.ts'
+import { holdEndingStdin, launchOf } from './start-container.ts'
 
 /**
  * Takes up the containers of a shim again: of one that ran on while berthd was away, or of a new one that follows a dead
@@ -43,6 +43,7 @@ async function reattach(
   const { id, config } = container
   const { bundle } = parts.layout.container(id)
   if (!config.tty) parts.pipes.hold(id, bundle)
+  holdEndingStdin(parts, container)
   if (known) recordEvent(parts, id, { type: 'started', pid: known.pid, at: BigInt(known.startedAt) })
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)

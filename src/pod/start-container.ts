@@ -32,6 +32,7 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         setStage('waiting for the OCI runtime')
         const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
         recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
+        holdEndingStdin(parts, container)
       } catch (error) {
         const message = messageOf(error)
         recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
@@ -52,7 +53,18 @@ export function launchOf(parts: PodParts, container: ContainerRecord): Container
     runtime: parts.handlers.get(sandbox.runtimeHandler).command,
     logPath: container.logPath,
     stdin: container.config.stdin,
+    stdinOnce: hasEndingStdin(container),
     tty: container.config.tty,
     cgroup: container.cgroup,
   }
+}
+
+/** The stdin of such a container ends with its first client; a terminal has no end, only a hang-up. */
+export function hasEndingStdin({ config }: ContainerRecord): boolean {
+  return config.stdin && config.stdinOnce && !config.tty
+}
+
+/** To be called whenever berthd finds or makes a container running. */
+export function holdEndingStdin(parts: PodParts, container: ContainerRecord): void {
+  if (hasEndingStdin(container)) parts.pipes.holdStdin(container.id, parts.layout.container(container.id).bundle)
 }

@@ -1,7 +1,9 @@
+import { closeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { unavailable } from '../lib/errors.ts'
+import { copyDescriptor, openPidfd } from '../linux/pidfd.ts'
 import { Connection } from './connection.ts'
-import { type ContainerExit, protocolVersion, type ShimRequests } from './protocol.ts'
+import { type ContainerExit, protocolVersion, type ShimRequests, type StdioNumbers } from './protocol.ts'
 
 export interface ShimListener {
   /** A container of this shim has ended; everything it wrote is in its log. */
@@ -43,6 +45,24 @@ export class ShimClient implements Disposable {
     signal?: AbortSignal,
   ): Promise<ShimRequests[Method]['result']> {
     return this.#connection.request(method, params, signal) as Promise<ShimRequests[Method]['result']>
+  }
+
+  /** Copies of descriptors of the shim, for the caller to close: all of them or, when one cannot be copied, none. */
+  copyDescriptors(fds: StdioNumbers): StdioNumbers {
+    const copies: Record<string, number> = {}
+    const pidfd = openPidfd(this.pid)
+    try {
+      for (const [name, fd] of Object.entries(fds)) copies[name] = copyDescriptor(pidfd, fd)
+      return copies
+    } catch (error) {
+      for (const fd of Object.values(copies)) closeSync(fd)
+      throw unavailable(
+        'berthd cannot take over the streams from its shim; does the kernel forbid ptrace (kernel.yama.ptrace_scope=3)?',
+        error,
+      )
+    } finally {
+      closeSync(pidfd)
+    }
   }
 
   [Symbol.dispose](): void {

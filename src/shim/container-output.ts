@@ -2,18 +2,22 @@ import { createClock } from '../lib/clock.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { openFifoForReading } from '../linux/fifo.ts'
+import { AttachClient } from './attach-client.ts'
 import { formatTimestamp, LogFormatter, type LogStream } from './cri-log.ts'
 import { LogFile } from './log-file.ts'
 import { OutputReader } from './output-reader.ts'
 
 const clock = createClock()
 
-/** What a container writes, on its way from the pipes (or the pty) to the CRI log. */
+/** What a container writes, on its way from the pipes (or the pty) to the CRI log and to the clients that are attached. */
 export class ContainerOutput {
   readonly #file: LogFile | undefined
   readonly #log: Logger
   readonly #readers: OutputReader[] = []
   readonly #formatters: LogFormatter[] = []
+  readonly #clients = new Set<AttachClient>()
+  /** The pty master and its reader, when the container has a terminal. */
+  #terminal: { readonly master: number; readonly reader: OutputReader } | undefined
   #writing = true
 
   /** @param logPath empty when the output is to be dropped. */
@@ -28,10 +32,29 @@ export class ContainerOutput {
   }
 
   /** Takes over `fd`, the non-blocking reading end of a pipe or a pty master. */
-  read(stream: LogStream, fd: number): void {
+  read(stream: LogStream, fd: number): OutputReader {
     const formatter = new LogFormatter(stream)
     this.#formatters.push(formatter)
-    this.#readers.push(new OutputReader(fd, (chunk) => this.#append(formatter.add(chunk, formatTimestamp(clock())))))
+    const onChunk = (chunk: Uint8Array) => {
+      this.#append(formatter.add(chunk, formatTimestamp(clock())))
+      for (const client of this.#clients) client.write(stream, chunk)
+    }
+    const reader = new OutputReader(fd, onChunk)
+    this.#readers.push(reader)
+    return reader
+  }
+
+  /** Takes over `master`, the pty of a container with a terminal: what it shows goes to the log as stdout. */
+  readTerminal(master: number): void {
+    this.#terminal = { master, reader: this.read('stdout', master) }
+  }
+
+  /** A client that gets what the container writes from now on. It is for the caller to end it when it has gone. */
+  attach(streams: Iterable<LogStream>): AttachClient {
+    const client = new AttachClient(streams, this.#terminal?.reader.open ? this.#terminal.master : undefined)
+    this.#clients.add(client)
+    void client.ended.then(() => this.#clients.delete(client))
+    return client
   }
 
   /** Goes on in a new log file after the old one was renamed. */
@@ -43,6 +66,7 @@ export class ContainerOutput {
   finish(): void {
     for (const reader of this.#readers) reader.finish()
     for (const formatter of this.#formatters) this.#append(formatter.end(formatTimestamp(clock())))
+    for (const client of this.#clients) client.end('container-ended')
     this.#file?.[Symbol.dispose]()
   }
 

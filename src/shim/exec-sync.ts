@@ -1,60 +1,68 @@
-import { closeSync, openSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
-import { BerthError, deadlineExceeded } from '../lib/errors.ts'
+import { closeSync, openSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import { type BerthError, cancelled, deadlineExceeded } from '../lib/errors.ts'
 import { createPipe } from '../linux/pipe.ts'
-import type { Reaper } from '../linux/reaper.ts'
-import { kill } from '../linux/spawn.ts'
-import { OciRuntime } from '../oci/runtime.ts'
+import type { ExecProcess, ExecStarter } from './exec-process.ts'
 import { OutputReader } from './output-reader.ts'
 import type { ExecSyncParams, ExecSyncResult } from './protocol.ts'
 
 /** What is kept of the command's stdout or stderr, in bytes; the command goes on (kubelet-contract F8). */
 export const maxExecOutput = 16 * 1024 * 1024
 
-let lastExec = 0
-
 /**
  * Runs a command in a container and waits for its end. Only for the command's own process: a background child that keeps the
  * pipes open does not hold the answer up; what it writes later is not part of it.
+ *
+ * After the time-out, which counts from the call, the command and what it started are killed, and the answer does not wait
+ * for a runtime that is still starting it.
  */
-export async function execSync(params: ExecSyncParams, reaper: Reaper, signal: AbortSignal): Promise<ExecSyncResult> {
-  const runtime = new OciRuntime({ ...params.runtime, reaper })
-  const name = `exec-${++lastExec}`
-  const file = (suffix: string) => join(params.bundle, `${name}.${suffix}`)
+export async function execSync(
+  params: ExecSyncParams & { readonly cgroup: string },
+  starter: ExecStarter,
+  signal: AbortSignal,
+): Promise<ExecSyncResult> {
+  const stopped = Promise.withResolvers<never>()
+  // Nobody may be waiting for it when it comes.
+  stopped.promise.catch(() => {})
+  let isStopped = false
+  const stop = (reason: BerthError) => {
+    isStopped = true
+    stopped.reject(reason)
+  }
+  const onAbort = () => stop(cancelled('the caller of the command gave up', signal.reason))
+  signal.addEventListener('abort', onAbort)
+  const timer = params.timeoutMs > 0 ? setTimeout(() => stop(timedOut(params)), params.timeoutMs) : undefined
+  if (signal.aborted) onAbort()
+
   const stdout = collect()
   const stderr = collect()
   const stdin = openSync('/dev/null', 'r')
-  const deadline = params.timeoutMs > 0 ? AbortSignal.timeout(params.timeoutMs) : undefined
-  const stop = deadline ? AbortSignal.any([signal, deadline]) : signal
-  writeFileSync(file('json'), JSON.stringify(params.process), { mode: 0o600 })
+  const starting = starter
+    .start(params, { stdio: { stdin, stdout: stdout.write, stderr: stderr.write } }, () => {
+      if (isStopped) throw cancelled('nobody waits for this command any more')
+    })
+    .finally(() => [stdin, stdout.write, stderr.write].forEach(closeSync))
   try {
-    const stdio = { stdin, stdout: stdout.write, stderr: stderr.write }
-    const started = await runtime
-      .exec({
-        id: params.id,
-        processFile: file('json'),
-        pidFile: file('pid'),
-        logFile: file('log'),
-        stdio,
-        signal: stop,
-      })
-      .finally(() => [stdin, stdout.write, stderr.write].forEach(closeSync))
-    const onStop = () => void kill(started.pid, 'SIGKILL')
-    if (stop.aborted) onStop()
-    stop.addEventListener('abort', onStop)
-    const status = await reaper.wait(started.pid).finally(() => stop.removeEventListener('abort', onStop))
-    if (deadline?.aborted) throw timedOut(params)
-    signal.throwIfAborted()
-    return { exitCode: status.exitCode, stdout: stdout.finish(), stderr: stderr.finish() }
+    const process = await Promise.race([starting, stopped.promise])
+    const { exitCode } = await Promise.race([process.ended, stopped.promise])
+    return { exitCode, stdout: stdout.finish(), stderr: stderr.finish() }
   } catch (error) {
-    if (deadline?.aborted && !(error instanceof BerthError && error.code === 'deadline-exceeded'))
-      throw timedOut(params)
+    if (isStopped) await Promise.race([killWhenStarted(starting), delay(killPatience)])
     throw error
   } finally {
+    clearTimeout(timer)
+    signal.removeEventListener('abort', onAbort)
     stdout.finish()
     stderr.finish()
-    for (const suffix of ['json', 'pid', 'log']) rmSync(file(suffix), { force: true })
   }
+}
+
+/** How long an answer waits for the processes of a stopped command to vanish, in milliseconds. */
+const killPatience = 1000
+
+async function killWhenStarted(starting: Promise<ExecProcess>): Promise<void> {
+  const process = await starting.catch(() => undefined)
+  await process?.kill()
 }
 
 function timedOut(params: ExecSyncParams): BerthError {

@@ -32,6 +32,11 @@ export class OutputReader {
     this.#socket.resume()
   }
 
+  /** Whether the descriptor is still this reader's. */
+  get open(): boolean {
+    return this.#open
+  }
+
   readonly #onRead = (bytes: number, buffer: Uint8Array): boolean => {
     if (this.#open) this.#onChunk(buffer.subarray(0, bytes))
     return true

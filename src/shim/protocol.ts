@@ -29,6 +29,8 @@ export interface ContainerLaunch {
   /** Where the CRI log goes, as an absolute path; empty for none. */
   readonly logPath: string
   readonly stdin: boolean
+  /** Its stdin ends at {@link ShimRequests.closeStdin}; otherwise never. */
+  readonly stdinOnce?: boolean
   readonly tty: boolean
   /** The container's cgroup as a path below the hierarchy, for its OOM counter. */
   readonly cgroup: string
@@ -65,6 +67,30 @@ export interface ExecSyncResult {
   readonly stderr: string
 }
 
+/** A command whose stdio berthd streams. */
+export interface ExecParams extends Omit<ExecSyncParams, 'timeoutMs'> {
+  /** A terminal instead of the three. */
+  readonly tty: boolean
+  readonly stdin: boolean
+  readonly stdout: boolean
+  readonly stderr: boolean
+}
+
+/**
+ * Descriptors by their numbers in the shim's process: berthd takes copies with pidfd_getfd(2) before it sends the request
+ * that waits, upon which the shim closes its own. Of stdin it is the writing end, of stdout and stderr the reading end, of
+ * the pty the master.
+ */
+export interface StdioNumbers {
+  readonly stdin?: number
+  readonly stdout?: number
+  readonly stderr?: number
+  readonly pty?: number
+}
+
+/** Why a client gets no more of a container's output. */
+export type AttachEnd = 'container-ended' | 'too-slow' | 'left'
+
 export interface SupervisedContainer {
   readonly id: string
   readonly pid: number
@@ -82,6 +108,21 @@ export interface ShimRequests {
   /** An adopted container has ended, says whoever could wait for it. */
   exited: { params: ExitStatus & { readonly id: string }; result: null }
   execSync: { params: ExecSyncParams; result: ExecSyncResult }
+  /**
+   * Starts a command. It belongs to this connection, with which it is killed. Follow up with `execWait` in every case.
+   */
+  exec: { params: ExecParams; result: { readonly exec: string; readonly pid: number; readonly fds: StdioNumbers } }
+  /** Answers when the command has ended; when this request is cancelled, the command is killed with all that it started. */
+  execWait: { params: { readonly exec: string }; result: ExitStatus }
+  /** Copies of what the container writes from now on; its pty, when it has a terminal. Follow up with `attachWait`. */
+  attach: {
+    params: { readonly id: string; readonly stdout: boolean; readonly stderr: boolean }
+    result: { readonly attach: string; readonly fds: StdioNumbers }
+  }
+  /** Answers when there is no more to come; cancelling it ends the attach. */
+  attachWait: { params: { readonly attach: string }; result: { readonly end: AttachEnd } }
+  /** The client of a container with `stdinOnce` has ended its input: so does the stdin, for good. */
+  closeStdin: { params: { readonly id: string }; result: null }
   reopenLog: { params: { readonly id: string }; result: null }
   /** Kills what is left, removes the runtime's state and the cgroup, and forgets the container. */
   delete: { params: { readonly id: string; readonly runtime: RuntimeCommand }; result: null }

@@ -2,7 +2,9 @@ import type { Duplex } from 'node:stream'
 import { alreadyExists, failedPrecondition, notFound, unimplemented } from '../lib/errors.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { Connection } from './connection.ts'
+import { ExecStarter } from './exec-process.ts'
 import { execSync } from './exec-sync.ts'
+import { Guest } from './guest.ts'
 import { protocolVersion, type ShimEvents, type ShimRequests } from './protocol.ts'
 import { SupervisedProcess, type SupervisorParts } from './supervised.ts'
 
@@ -10,31 +12,40 @@ type Handlers = {
   readonly [Method in keyof ShimRequests]: (
     params: ShimRequests[Method]['params'],
     signal: AbortSignal,
+    guest: Guest,
   ) => ShimRequests[Method]['result'] | Promise<ShimRequests[Method]['result']>
 }
+
+type AnyHandler = (params: unknown, signal: AbortSignal, guest: Guest) => unknown
 
 /** The shim's side of the protocol: the containers it has, and what berthd may ask of it. */
 export class ShimServer {
   readonly #parts: SupervisorParts
   readonly #containers = new Map<string, SupervisedProcess>()
   readonly #connections = new Set<Connection>()
+  readonly #execs: ExecStarter
   readonly #onShutdown: () => void
 
   constructor(parts: SupervisorParts, onShutdown: () => void) {
     this.#parts = parts
+    this.#execs = new ExecStarter(parts)
     this.#onShutdown = onShutdown
   }
 
   /** Serves one connection of berthd. There is one at a time, but for the moment when a new berthd follows a dead one. */
   serve(stream: Duplex): void {
+    const guest = new Guest()
     const connection: Connection = new Connection(stream, {
       onRequest: async (method, params, signal) => {
         if (!Object.hasOwn(this.#handlers, method)) throw unimplemented(`the shim request "${method}"`)
-        const handler = this.#handlers[method as keyof Handlers] as (params: unknown, signal: AbortSignal) => unknown
-        return handler(params, signal)
+        const handler = this.#handlers[method as keyof Handlers] as AnyHandler
+        return handler(params, signal, guest)
       },
       onEvent: () => {},
-      onClose: () => this.#connections.delete(connection),
+      onClose: () => {
+        this.#connections.delete(connection)
+        guest[Symbol.dispose]()
+      },
     })
     this.#connections.add(connection)
   }
@@ -63,7 +74,21 @@ export class ShimServer {
       return null
     },
 
-    execSync: (params, signal) => execSync(params, this.#parts.reaper, signal),
+    execSync: (params, signal) => execSync({ ...params, cgroup: this.#get(params.id).cgroup }, this.#execs, signal),
+
+    exec: (params, signal, guest) =>
+      guest.exec({ ...params, cgroup: this.#get(params.id).cgroup }, this.#execs, signal),
+
+    execWait: ({ exec }, signal, guest) => guest.waitForExec(exec, signal),
+
+    attach: ({ id, ...streams }, _, guest) => guest.attach(this.#get(id).attach(streams)),
+
+    attachWait: ({ attach }, signal, guest) => guest.waitForAttach(attach, signal),
+
+    closeStdin: ({ id }) => {
+      this.#get(id).closeStdin()
+      return null
+    },
 
     reopenLog: ({ id }) => {
       this.#get(id).reopenLog()

@@ -1,13 +1,14 @@
-import { closeSync, openSync } from 'node:fs'
+import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClock } from '../lib/clock.ts'
-import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { ConsoleSocket } from '../linux/console-socket.ts'
-import { openFifoForContainer } from '../linux/fifo.ts'
+import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../linux/fifo.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
+import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
 import { writeExitRecord } from './exit-record.ts'
 import type { ContainerExit, ContainerLaunch, StartedContainer, SupervisedContainer } from './protocol.ts'
@@ -28,6 +29,8 @@ export class SupervisedProcess {
   readonly #runtime: OciRuntime
   readonly #exited = Promise.withResolvers<ContainerExit>()
   #output: ContainerOutput | undefined
+  /** Our hold on a stdin that can end: as long as it is open, it does not. */
+  #stdin: number | undefined
   #started: StartedContainer | undefined
   #exit: ContainerExit | undefined
 
@@ -73,6 +76,7 @@ export class SupervisedProcess {
     this.#started = started
     this.#output = new ContainerOutput(logPath, this.#log)
     this.#readPipes(bundle)
+    if (this.#launch.stdinOnce) this.#holdStdin()
   }
 
   /** Drain, flush, read the OOM counter, record, tell: in this order, once. */
@@ -80,6 +84,7 @@ export class SupervisedProcess {
     if (this.#exit) return
     const { id, bundle, cgroup } = this.#launch
     this.#output?.finish()
+    this.#letGoOfStdin()
     const oomKilled = this.#oomKills(cgroup) > 0
     this.#exit = { id, ...status, finishedAt: String(clock()), oomKilled }
     writeExitRecord(bundle, this.#exit)
@@ -89,6 +94,24 @@ export class SupervisedProcess {
   reopenLog(): void {
     if (!this.running) throw failedPrecondition(`container "${this.#launch.id}" is not running: its log is closed`)
     this.#output?.reopenLog()
+  }
+
+  get cgroup(): string {
+    return this.#launch.cgroup
+  }
+
+  attach(request: { readonly stdout: boolean; readonly stderr: boolean }): AttachClient {
+    if (!this.running || !this.#output) throw failedPrecondition(`container "${this.#launch.id}" is not running`)
+    // A terminal shows both as one.
+    const stderr = request.stderr && !this.#launch.tty
+    return this.#output.attach([...(request.stdout ? ['stdout' as const] : []), ...(stderr ? ['stderr' as const] : [])])
+  }
+
+  /** The pipe goes too: nobody can write to the stdin any more, and a shim that comes after this one will not hold it. */
+  closeStdin(): void {
+    if (!this.#launch.stdinOnce) return
+    rmSync(join(this.#launch.bundle, 'stdin'), { force: true })
+    this.#letGoOfStdin()
   }
 
   describe(): SupervisedContainer | undefined {
@@ -106,9 +129,9 @@ export class SupervisedProcess {
   }
 
   async #runWithPipes(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
-    const { bundle, stdin } = this.#launch
+    const { bundle } = this.#launch
     const stdio = {
-      stdin: stdin ? openFifoForContainer(join(bundle, 'stdin')) : openSync('/dev/null', 'r'),
+      stdin: this.#openStdin(),
       stdout: openFifoForContainer(join(bundle, 'stdout')),
       stderr: openFifoForContainer(join(bundle, 'stderr')),
     }
@@ -117,15 +140,47 @@ export class SupervisedProcess {
       // After the runtime has ended well: what it may say on its stderr when it fails is not the container's output.
       this.#readPipes(bundle)
       return started
+    } catch (error) {
+      this.#letGoOfStdin()
+      throw error
     } finally {
       closeAll(stdio)
     }
   }
 
+  /**
+   * What the container gets as its stdin. Without `stdinOnce` it never ends, so the container holds the pipe open itself,
+   * like its output pipes: clients come and go, and nobody's death is felt. With it the container has the reading end
+   * alone; this process and berthd hold the writing end until the first client is done.
+   */
+  #openStdin(): number {
+    const { bundle, stdin, stdinOnce } = this.#launch
+    if (!stdin) return openSync('/dev/null', 'r')
+    const path = join(bundle, 'stdin')
+    if (!stdinOnce) return openFifoForContainer(path)
+    const { reader, writer } = openEndingFifo(path)
+    this.#stdin = writer
+    return reader
+  }
+
+  #holdStdin(): void {
+    try {
+      this.#stdin = openFifoForWriting(join(this.#launch.bundle, 'stdin'))
+    } catch (error) {
+      // It was closed, by its client or by the container.
+      if (errnoOf(error) !== 'ENOENT' && errnoOf(error) !== 'ENXIO') throw error
+    }
+  }
+
+  #letGoOfStdin(): void {
+    if (this.#stdin !== undefined) closeSync(this.#stdin)
+    this.#stdin = undefined
+  }
+
   async #runWithTerminal(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
     using console = new ConsoleSocket(request.bundle)
     const started = await this.#runtime.run({ ...request, consoleSocket: console.path })
-    this.#output?.read('stdout', console.receiveMaster())
+    this.#output?.readTerminal(console.receiveMaster())
     return started
   }
 

@@ -1,11 +1,14 @@
 import type { RuntimeService } from '../../gen/cri_pb.ts'
 import type { Handlers } from '../handlers.ts'
+import { attach } from './attach.ts'
 import { containerStatus } from './container-status.ts'
 import { createContainer } from './create-container.ts'
+import { exec } from './exec.ts'
 import { execSync } from './exec-sync.ts'
 import { listContainers } from './list-containers.ts'
 import { listPodSandbox } from './list-pod-sandbox.ts'
 import { podSandboxStatus } from './pod-sandbox-status.ts'
+import { portForward } from './port-forward.ts'
 import { removeContainer } from './remove-container.ts'
 import { removePodSandbox } from './remove-pod-sandbox.ts'
 import { reopenContainerLog } from './reopen-container-log.ts'
@@ -41,4 +44,7 @@ export const runtimeHandlers: Handlers<typeof RuntimeService> = {
   updateRuntimeConfig,
   reopenContainerLog,
   execSync,
+  exec,
+  attach,
+  portForward,
 }

@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+
+/** What ties a process to others (proc_pid_stat(5)), in the pids of this process's own namespace. */
+export interface ProcessStat {
+  readonly pid: number
+  readonly parent: number
+  readonly session: number
+  /** It has ended and waits for its parent to take notice. */
+  readonly zombie: boolean
+}
+
+/** Undefined when there is no such process (any more). */
+export function readProcessStat(pid: number): ProcessStat | undefined {
+  try {
+    return parseProcessStat(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** The name in the second field may hold blanks and parentheses; the last `)` ends it. */
+export function parseProcessStat(text: string): ProcessStat {
+  const [state, parent, , session] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  return {
+    pid: Number.parseInt(text, 10),
+    parent: Number(parent),
+    session: Number(session),
+    zombie: state === 'Z' || state === 'X',
+  }
+}
+
+/**
+ * The processes that come of `roots`: their children and grandchildren, and those in the sessions that any of these leads,
+ * where processes stay whose parents have ended. Zombies are not told, but their descendants are.
+ */
+export function descendantsOf(roots: Iterable<number>, processes: readonly ProcessStat[]): Set<number> {
+  const known = new Set(roots)
+  for (let before = -1; before !== known.size; ) {
+    before = known.size
+    for (const { pid, parent, session } of processes) if (known.has(parent) || known.has(session)) known.add(pid)
+  }
+  const alive = processes.filter(({ pid, zombie }) => known.has(pid) && !zombie)
+  return new Set(alive.map(({ pid }) => pid))
+}

@@ -1,0 +1,98 @@
+import { closeSync, openSync } from 'node:fs'
+import { ConsoleSocket } from '../linux/console-socket.ts'
+import { createPipe } from '../linux/pipe.ts'
+import type { ExitStatus } from '../linux/reaper.ts'
+import type { ExecProcess, ExecStart, ExecStarter } from './exec-process.ts'
+import type { ExecParams, StdioNumbers } from './protocol.ts'
+
+let lastConsole = 0
+
+/**
+ * A command whose stdio berthd streams. The pipes (or the pty) are made here, since the shim is the parent; berthd takes
+ * copies of its ends (pidfd_getfd) and the shim then lets go of them. So the bytes never pass through the shim, and the
+ * command sees the end of its client as any program does: its stdin ends, its output has no reader, its terminal hangs up.
+ */
+export class ExecSession {
+  readonly fds: StdioNumbers
+  readonly #process: ExecProcess
+  #held: readonly number[]
+
+  private constructor(process: ExecProcess, fds: StdioNumbers) {
+    this.#process = process
+    this.fds = fds
+    this.#held = Object.values(fds)
+  }
+
+  /** @param isWanted see {@link ExecStarter.start} */
+  static async start(params: ExecParams & ExecStart, starter: ExecStarter, isWanted: () => void): Promise<ExecSession> {
+    const start = params.tty ? startWithTerminal : startWithPipes
+    const { process, fds } = await start(params, starter, isWanted)
+    return new ExecSession(process, fds)
+  }
+
+  get pid(): number {
+    return this.#process.pid
+  }
+
+  get ended(): Promise<ExitStatus> {
+    return this.#process.ended
+  }
+
+  /** berthd has its copies, or will never take any. */
+  letGo(): void {
+    for (const fd of this.#held) closeSync(fd)
+    this.#held = []
+  }
+
+  kill(): Promise<void> {
+    return this.#process.kill()
+  }
+}
+
+interface Started {
+  readonly process: ExecProcess
+  readonly fds: StdioNumbers
+}
+
+async function startWithPipes(
+  params: ExecParams & ExecStart,
+  starter: ExecStarter,
+  isWanted: () => void,
+): Promise<Started> {
+  const ours: Record<string, number> = {}
+  const theirs = { stdin: -1, stdout: -1, stderr: -1 }
+  for (const name of ['stdin', 'stdout', 'stderr'] as const) {
+    if (!params[name]) {
+      theirs[name] = openSync('/dev/null', name === 'stdin' ? 'r' : 'w')
+      continue
+    }
+    // The command's ends wait, as programs expect of their stdio.
+    const pipe = createPipe({ nonBlocking: name !== 'stdin' })
+    const [own, its] = name === 'stdin' ? [pipe.write, pipe.read] : [pipe.read, pipe.write]
+    ours[name] = own
+    theirs[name] = its
+  }
+  try {
+    return { process: await starter.start(params, { stdio: theirs }, isWanted), fds: ours }
+  } catch (error) {
+    for (const fd of Object.values(ours)) closeSync(fd)
+    throw error
+  } finally {
+    for (const fd of Object.values(theirs)) closeSync(fd)
+  }
+}
+
+async function startWithTerminal(
+  params: ExecParams & ExecStart,
+  starter: ExecStarter,
+  isWanted: () => void,
+): Promise<Started> {
+  using console = new ConsoleSocket(params.bundle, `exec-${++lastConsole}.sock`)
+  const process = await starter.start(params, { consoleSocket: console.path }, isWanted)
+  try {
+    return { process, fds: { pty: console.receiveMaster() } }
+  } catch (error) {
+    await process.kill()
+    throw error
+  }
+}

@@ -1,0 +1,51 @@
+import type { Readable, Writable } from 'node:stream'
+
+/**
+ * Copies from one stream to another until the first ends or either fails, no faster than the second takes it. Closes neither.
+ */
+export class Pump {
+  readonly #from: Readable
+  readonly #to: Writable
+  readonly #done = Promise.withResolvers<void>()
+  #moved = false
+  #watch: NodeJS.Timeout | undefined
+
+  constructor(from: Readable, to: Writable) {
+    this.#from = from
+    this.#to = to
+    // EIO is the end of a terminal, EPIPE and resets mean that the other side has gone: all of them just end the copying.
+    for (const event of ['end', 'error', 'close']) from.on(event, this.#stop)
+    for (const event of ['error', 'close']) to.on(event, this.#stop)
+    from.on('data', this.#onData)
+    from.pipe(to, { end: false })
+    if (from.destroyed || from.readableEnded || to.destroyed) this.#stop()
+  }
+
+  /** Resolves when nothing is copied any more; never rejects. */
+  get done(): Promise<void> {
+    return this.#done.promise
+  }
+
+  /**
+   * Ends the copying when nothing came for `quietMs` milliseconds, though it was asked for: the writer that mattered has
+   * ended, and somebody else, such as a background process of a command, keeps the pipe open.
+   */
+  endWhenQuiet(quietMs: number): void {
+    this.#moved = false
+    this.#watch ??= setInterval(() => {
+      if (!this.#moved && !this.#to.writableNeedDrain) this.#stop()
+      this.#moved = false
+    }, quietMs)
+  }
+
+  readonly #onData = () => {
+    this.#moved = true
+  }
+
+  readonly #stop = () => {
+    clearInterval(this.#watch)
+    this.#from.unpipe(this.#to)
+    this.#from.off('data', this.#onData)
+    this.#done.resolve()
+  }
+}
