@@ -9,15 +9,26 @@ export type Handler<Input extends DescMessage, Output extends DescMessage> = (
   signal: AbortSignal,
 ) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>
 
+/** One RPC that answers with a stream: it ends when the iterable does, or fails with what that throws. */
+export type StreamHandler<Input extends DescMessage, Output extends DescMessage> = (
+  services: Services,
+  request: MessageShape<Input>,
+  signal: AbortSignal,
+) => AsyncIterable<MessageInitShape<Output>> | Iterable<MessageInitShape<Output>>
+
 type MethodHandler<Method> = Method extends {
-  methodKind: 'unary'
+  methodKind: infer Kind
   input: infer Input extends DescMessage
   output: infer Output extends DescMessage
 }
-  ? Handler<Input, Output>
+  ? Kind extends 'unary'
+    ? Handler<Input, Output>
+    : Kind extends 'server_streaming'
+      ? StreamHandler<Input, Output>
+      : never
   : never
 
-/** The unary RPCs of a service that Berth answers, by their names. */
+/** The RPCs of a service that Berth answers, by their names. */
 export type Handlers<Service extends GenService<GenServiceMethods>> = {
   readonly [Name in keyof Service['method']]?: MethodHandler<Service['method'][Name]>
 }

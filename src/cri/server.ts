@@ -2,8 +2,10 @@ import { create, type DescMethod, type DescService, fromBinary, type Message, to
 import {
   type handleServerStreamingCall,
   type handleUnaryCall,
+  Metadata,
   Server,
   ServerCredentials,
+  type ServerWritableStream,
   type ServiceDefinition,
   type UntypedServiceImplementation,
 } from '@grpc/grpc-js'
@@ -19,6 +21,7 @@ import type { Services } from './services.ts'
 const maxMessageBytes = 16 * 1024 * 1024
 
 type AnyHandler = (services: Services, request: Message, signal: AbortSignal) => object | Promise<object>
+type AnyStream = AsyncIterable<object> | Iterable<object>
 
 /** The CRI server. RPCs that Berth does not have yet answer Unimplemented. */
 export function createCriServer(services: Services, log: Logger): Server {
@@ -52,10 +55,11 @@ function add(
   for (const method of service.methods) {
     definition[method.localName] = definitionOf(method)
     const handler = handlers[method.localName]
+    const bound = handler && ((request: Message, signal: AbortSignal) => handler(services, request, signal))
     implementation[method.localName] =
       method.methodKind === 'server_streaming'
-        ? streamingCall(method, log)
-        : unaryCall(method, handler ? (request, signal) => handler(services, request, signal) : undefined, log)
+        ? streamingCall(method, bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined, log)
+        : unaryCall(method, bound, log)
   }
   server.addService(definition as ServiceDefinition, implementation)
 }
@@ -88,10 +92,42 @@ function unaryCall(
   }
 }
 
-function streamingCall(method: DescMethod, log: Logger): handleServerStreamingCall<Message, Message> {
+function streamingCall(
+  method: DescMethod,
+  handler: ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
+  log: Logger,
+): handleServerStreamingCall<Message, Message> {
   return (call) => {
-    instrument(method.name, log, call.request, async () => {
-      throw unimplemented(method.name)
-    }).catch((error) => call.emit('error', error))
+    const gone = new AbortController()
+    call.on('cancelled', () => gone.abort())
+    const stream = instrument(method.name, log, call.request, async () => {
+      if (!handler) throw unimplemented(method.name)
+      const items = handler(call.request, gone.signal)
+      // The client sees at once that it is served, however long the first item takes.
+      call.sendMetadata(new Metadata())
+      for await (const item of items) {
+        if (gone.signal.aborted) return
+        const message = create(method.output, item as Record<string, unknown>)
+        if (!call.write(message)) await drained(call, gone.signal)
+      }
+    })
+    stream.then(
+      () => call.end(),
+      (error) => call.emit('error', error),
+    )
   }
+}
+
+/** Resolves when the client has taken what was written, or is gone. */
+function drained(call: ServerWritableStream<Message, Message>, gone: AbortSignal): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const done = () => {
+    call.off('drain', done)
+    gone.removeEventListener('abort', done)
+    resolve()
+  }
+  if (gone.aborted) return Promise.resolve()
+  call.on('drain', done)
+  gone.addEventListener('abort', done)
+  return promise
 }

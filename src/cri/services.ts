@@ -1,5 +1,7 @@
 import type { Images } from '../image/images.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { NetworkPort } from '../network/port.ts'
+import type { PodEvents } from '../observe/pod-events.ts'
 import type { Pods } from '../pod/pods.ts'
 import type { StreamRequest } from '../streaming/session.ts'
 
@@ -7,9 +9,12 @@ import type { StreamRequest } from '../streaming/session.ts'
 export interface Services {
   readonly pods: Pods
   readonly images: Images
+  readonly events: PodEvents
   readonly network: Pick<NetworkPort, 'ready'>
   /** Where clients find the streams of exec, attach and port-forward: an absolute URL for one use. */
   readonly streaming: { url(request: StreamRequest): string }
+  /** The one that gives events their times: a status must not seem older than the event before it. */
+  readonly clock: Clock
   readonly about: About
 }
 

@@ -12,6 +12,7 @@ import { takeLock } from '../linux/lock-file.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { Network } from '../network/network.ts'
+import { PodEvents } from '../observe/pod-events.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
@@ -108,8 +109,9 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
 
   const streaming = new StreamingServer(streamCommands(pods), log, streamingOptions(config.streaming))
   await streaming.start()
+  const events = new PodEvents({ sandboxes, containers, clock })
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
-  const cri = createCriServer({ pods, images, network, streaming, about }, log)
+  const cri = createCriServer({ pods, images, network, events, clock, streaming, about }, log)
   const admin = createAdminServer({ pods, images })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   const mask = process.umask(0o117)

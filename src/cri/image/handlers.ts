@@ -5,6 +5,7 @@ import { imageStatus } from './image-status.ts'
 import { listImages } from './list-images.ts'
 import { pullImage } from './pull-image.ts'
 import { removeImage } from './remove-image.ts'
+import { streamImages } from './stream-images.ts'
 
 /** The RPCs of ImageService that Berth has. */
 export const imageHandlers: Handlers<typeof ImageService> = {
@@ -12,5 +13,6 @@ export const imageHandlers: Handlers<typeof ImageService> = {
   listImages,
   imageStatus,
   removeImage,
+  streamImages,
   imageFsInfo,
 }

@@ -5,6 +5,7 @@ import { containerStatus } from './container-status.ts'
 import { createContainer } from './create-container.ts'
 import { exec } from './exec.ts'
 import { execSync } from './exec-sync.ts'
+import { getContainerEvents } from './get-container-events.ts'
 import { listContainers } from './list-containers.ts'
 import { listPodSandbox } from './list-pod-sandbox.ts'
 import { podSandboxStatus } from './pod-sandbox-status.ts'
@@ -18,6 +19,8 @@ import { startContainer } from './start-container.ts'
 import { status } from './status.ts'
 import { stopContainer } from './stop-container.ts'
 import { stopPodSandbox } from './stop-pod-sandbox.ts'
+import { streamContainers } from './stream-containers.ts'
+import { streamPodSandboxes } from './stream-pod-sandboxes.ts'
 import { updateContainerResources } from './update-container-resources.ts'
 import { updatePodSandboxResources } from './update-pod-sandbox-resources.ts'
 import { updateRuntimeConfig } from './update-runtime-config.ts'
@@ -33,12 +36,15 @@ export const runtimeHandlers: Handlers<typeof RuntimeService> = {
   removePodSandbox,
   podSandboxStatus,
   listPodSandbox,
+  streamPodSandboxes,
   createContainer,
   startContainer,
   stopContainer,
   removeContainer,
   listContainers,
+  streamContainers,
   containerStatus,
+  getContainerEvents,
   updateContainerResources,
   updatePodSandboxResources,
   updateRuntimeConfig,

@@ -1,11 +1,20 @@
-import type { RuntimeService } from '../../gen/cri_pb.ts'
+import type { MessageInitShape } from '@bufbuild/protobuf'
+import type { ContainerFilter, ContainerSchema, RuntimeService } from '../../gen/cri_pb.ts'
 import type { HandlerOf } from '../handlers.ts'
+import type { Services } from '../services.ts'
 import { containerState, listedContainer } from '../shape/container.ts'
 import { matchesLabels } from '../shape/label-selector.ts'
 
+export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> = (services, { filter }) => ({
+  containers: filteredContainers(services, filter),
+})
+
 /** All parts of the filter must hold. */
-export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> = ({ pods, images }, { filter }) => ({
-  containers: pods
+export function filteredContainers(
+  { pods, images }: Services,
+  filter: ContainerFilter | undefined,
+): MessageInitShape<typeof ContainerSchema>[] {
+  return pods
     .containers()
     .filter(
       (record) =>
@@ -14,5 +23,5 @@ export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> 
         (filter?.state === undefined || filter.state.state === containerState(record)) &&
         matchesLabels(record.config.labels, filter?.labelSelector ?? {}),
     )
-    .map((record) => listedContainer(record, images.status(record.imageId))),
-})
+    .map((record) => listedContainer(record, images.status(record.imageId)))
+}

@@ -6,7 +6,7 @@ import { verboseInfo } from '../shape/verbose.ts'
 
 /** With the status of every container of the pod, and the time of the whole, as the kubelet's evented PLEG needs it. */
 export const podSandboxStatus: HandlerOf<typeof RuntimeService, 'podSandboxStatus'> = (
-  { pods, images },
+  { pods, images, clock },
   { podSandboxId, verbose },
 ) => {
   const record = pods.sandbox(podSandboxId)
@@ -14,7 +14,7 @@ export const podSandboxStatus: HandlerOf<typeof RuntimeService, 'podSandboxStatu
   return {
     status: sandboxStatus(record),
     containersStatuses: containers.map((container) => containerStatus(container, images.status(container.imageId))),
-    timestamp: BigInt(Date.now()) * 1_000_000n,
+    timestamp: clock(),
     ...verboseInfo(verbose, () => pods.describeSandbox(record)),
   }
 }
