@@ -37,10 +37,7 @@ const schema = v.strictObject({
   cdi_dirs: v.optional(v.array(absolutePath), ['/etc/cdi', '/var/run/cdi']),
   default_runtime: v.optional(v.string()),
   runtime: v.optional(
-    v.record(
-      v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]+$/, 'is not a name for a runtime handler')),
-      runtimeHandler,
-    ),
+    v.record(v.pipe(v.string(), v.regex(/^[a-zA-Z0-9_.-]+$/, 'is not a name for a runtime handler')), runtimeHandler),
     {},
   ),
   cni: v.optional(

@@ -1,38 +1,90 @@
-import { accessSync, constants } from 'node:fs'
-import { join } from 'node:path'
-import { invalidArgument } from '../lib/errors.ts'
-import type { Layout } from '../pod/layout.ts'
+import { accessSync, constants, existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import { canIdMapFolder } from '../linux/user-namespace.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import { type HostFacts, probeHostFacts, withRuntime } from '../oci/host-facts.ts'
+import { loadBaseSpec } from '../oci/load-base-spec.ts'
+import { OciRuntime } from '../oci/runtime.ts'
 import { type RuntimeHandler, RuntimeHandlers } from '../pod/handlers.ts'
+import type { Layout } from '../pod/layout.ts'
 import type { Config } from './config.ts'
 
 /** Where programs are looked for when PATH does not say, as under a service manager. */
 const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
+/** How long a runtime may take to say what it can do, in milliseconds. */
+const patienceMs = 5000
+
 /**
- * The runtime handlers of this node: those in the configuration, and runc and crun where they are installed. The default is
- * the configured one, or runc.
+ * The runtime handlers of this node: those in the configuration, and runc and crun where they are installed, each asked for
+ * what it can do. The default is the configured one, or runc.
  */
-export function runtimeHandlers(config: Config, layout: Layout): RuntimeHandlers {
+export async function runtimeHandlers(config: Config, layout: Layout, reaper: Reaper): Promise<RuntimeHandlers> {
   const names = new Set([...Object.keys(config.runtime), 'runc'])
   if (findProgram('crun')) names.add('crun')
-  const handlers = [...names].map((name): RuntimeHandler => {
-    const { path = name, args } = config.runtime[name] ?? {}
-    return {
-      name,
-      command: {
-        name,
-        // A path that does not exist is reported when a pod asks for it: the runtime may be installed later.
-        path: path.startsWith('/') ? path : (findProgram(path) ?? join('/usr/bin', path)),
-        root: layout.runtimeRoot(name),
-        ...(args && { args }),
-      },
-    }
-  })
   const standard = config.default_runtime ?? 'runc'
   if (!names.has(standard)) {
     throw invalidArgument(`default_runtime: no runtime handler "${standard}" is configured ([runtime.${standard}])`)
   }
+  const configured = [...names].map((name) => configuredHandler(name, config, layout))
+  const host = probeHostFacts()
+  const handlers = await Promise.all(configured.map((handler) => probed(handler, host, layout, reaper)))
   return new RuntimeHandlers(handlers, standard)
+}
+
+type Configured = Omit<RuntimeHandler, 'host'>
+
+function configuredHandler(name: string, config: Config, layout: Layout): Configured {
+  const own = config.runtime[name] ?? {}
+  const path = programPath(own.path ?? name)
+  const cgroupDriver = own.cgroup_driver ?? config.cgroup_driver
+  if (cgroupDriver === 'systemd')
+    requireSystemd(own.cgroup_driver ? `[runtime.${name}] cgroup_driver` : 'cgroup_driver')
+  const pidsLimit = own.pids_limit ?? config.pids_limit
+  return {
+    name,
+    command: {
+      name,
+      path,
+      root: layout.runtimeRoot(name),
+      ...(own.args && { args: own.args }),
+      ...(cgroupDriver === 'systemd' && { systemdCgroup: true }),
+    },
+    cgroupDriver,
+    options: {
+      podAnnotations: own.pod_annotations ?? [],
+      containerAnnotations: own.container_annotations ?? [],
+      privilegedWithoutHostDevices: own.privileged_without_host_devices ?? false,
+      cgroupWritable: own.cgroup_writable ?? false,
+      sandboxPerContainer: own.sandbox_per_container ?? basename(path) === 'runsc',
+      ...(pidsLimit > 0 && { pidsLimit }),
+      ...(own.base_spec && { baseSpec: loadBaseSpec(own.base_spec) }),
+    },
+  }
+}
+
+async function probed(handler: Configured, host: HostFacts, layout: Layout, reaper: Reaper): Promise<RuntimeHandler> {
+  const runtime = new OciRuntime({ ...handler.command, reaper })
+  const features = await runtime.features(AbortSignal.timeout(patienceMs)).catch(() => undefined)
+  const facts = withRuntime(host, features)
+  // Asked last and seldom: only where everything else says yes.
+  const userNamespaces = facts.userNamespaces && (await canIdMapFolder(reaper, layout.root))
+  return { ...handler, host: { ...facts, userNamespaces } }
+}
+
+/** A path that does not exist is reported when a pod asks for it: the runtime may be installed later. */
+function programPath(path: string): string {
+  return path.startsWith('/') ? path : (findProgram(path) ?? join('/usr/bin', path))
+}
+
+function requireSystemd(key: string): void {
+  // As sd_booted(3) tells.
+  if (existsSync('/run/systemd/system')) return
+  throw failedPrecondition(
+    `${key} is "systemd", but this machine was not booted with systemd (there is no /run/systemd/system); ` +
+      'use "cgroupfs", and cgroupDriver: cgroupfs in the kubelet’s configuration too',
+  )
 }
 
 function findProgram(name: string): string | undefined {

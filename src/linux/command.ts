@@ -82,7 +82,8 @@ function inputFile(fd: number, data: string | Uint8Array): number {
   return fd
 }
 
-function contents(fd: number): Buffer {
+/** All that was written to an anonymous file, up to {@link maxOutput}. */
+export function contents(fd: number): Buffer {
   const buffer = Buffer.allocUnsafe(Math.min(fstatSync(fd).size, maxOutput))
   let length = 0
   while (length < buffer.length) {

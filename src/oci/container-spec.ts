@@ -3,6 +3,7 @@ import { findHostDevices, findRequestedDevices } from './find-devices.ts'
 import { findHostPaths } from './find-host-path.ts'
 import { loadSeccompProfile } from './load-seccomp.ts'
 import type { Spec } from './runtime-spec.ts'
+import { withBaseSpec } from './spec/base.ts'
 import { buildSpec } from './spec/build.ts'
 import type { SpecInput } from './spec/input.ts'
 import type { HostPath } from './spec/mounts.ts'
@@ -31,7 +32,8 @@ export function containerSpec(request: SpecRequest): { readonly spec: Spec; read
   }
   // Once without looking at the host paths, so that a bad request is refused before any of them is made.
   buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
-  return { spec: buildSpec({ ...input, hostPaths: findHostPaths(container.mounts) }), user }
+  const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts) })
+  return { spec: withBaseSpec(spec, request.handler?.baseSpec), user }
 }
 
 const anyHostPath: HostPath = { source: '/', mountPoint: '/', propagation: 'shared' }

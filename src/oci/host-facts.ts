@@ -24,6 +24,8 @@ export interface HostFacts {
   readonly selinux: boolean
   /** mount_setattr(2), Linux 5.12; the runtime must have it too (option `rro`). */
   readonly recursiveReadOnly: boolean
+  /** Pods can have user namespaces of their own: the kernel, the disk of the images and the runtime can map ids of mounts. */
+  readonly userNamespaces: boolean
 }
 
 /**
@@ -58,6 +60,8 @@ export function probeHostFacts(): HostFacts {
     apparmor: read('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
     selinux: existsSync('/sys/fs/selinux/enforce'),
     recursiveReadOnly: kernel[0] > 5 || (kernel[0] === 5 && kernel[1] >= 12),
+    // Overlays of ID-mapped layers (Linux 5.19) and ID-mapped tmpfs, as the kubelet's volumes are (6.3).
+    userNamespaces: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 3),
   }
 }
 
@@ -67,6 +71,8 @@ export function withRuntime(host: HostFacts, features: RuntimeFeatures | undefin
     ...host,
     seccomp: host.seccomp && (features?.seccomp ?? true),
     recursiveReadOnly: host.recursiveReadOnly && (features?.recursiveReadOnly ?? false),
+    userNamespaces:
+      host.userNamespaces && (features?.idMappedMounts ?? false) && (features?.namespaces.includes('user') ?? false),
   }
 }
 

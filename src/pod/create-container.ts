@@ -1,23 +1,23 @@
-import { mkdirSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { chownSync, existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { type ContainerConfig, ContainerConfigSchema } from '../gen/cri_pb.ts'
 import { alreadyExists, failedPrecondition } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
 import { containerCgroup } from '../linux/cgroup/names.ts'
 import { makeFifo } from '../linux/fifo.ts'
-import { mountOverlay } from '../linux/mount.ts'
 import { writeBundle } from '../oci/bundle.ts'
 import { containerSpec } from '../oci/container-spec.ts'
 import type { SandboxPaths } from '../oci/spec/input.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
+import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { nextContainerState } from '../state/container-state.ts'
 import type { SetStage } from '../state/operations.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { containerMetadata, imageReference, logPath, stopSignal } from './container-config.ts'
+import { mountRootfs } from './container-rootfs.ts'
 import { fingerprint } from './fingerprint.ts'
-import type { ContainerLayout } from './layout.ts'
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { removeContainerFiles } from './remove-container.ts'
@@ -75,7 +75,10 @@ async function make(
   const image = parts.images.use(imageReference(config))
   const id = newId()
   const layout = parts.layout.container(id)
-  const cgroup = containerCgroup(podCgroup(parts, sandbox.config), id, parts.settings.cgroupDriver)
+  const handler = parts.handlers.get(sandbox.runtimeHandler)
+  const cgroup = containerCgroup(podCgroup(parts, sandbox.config), id, handler.cgroupDriver)
+  const userns = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions)
+  const owner = userns && { userns: parts.layout.sandbox(sandbox.id).userns, hostId: userns.hostID }
   await using undo = new UndoStack(parts.log.child({ container: id }))
 
   setStage('writing its record')
@@ -96,7 +99,7 @@ async function make(
 
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
-  mountRootfs(layout, image.layerDirs)
+  mountRootfs(layout, image.layerDirs, owner)
 
   setStage('writing its bundle')
   const { spec, user } = containerSpec({
@@ -108,7 +111,8 @@ async function make(
     rootfsPath: layout.rootfs,
     sandboxPaths: sandboxPaths(parts, sandbox, config),
     cgroupsPath: cgroup.cgroupsPath,
-    host: parts.host,
+    handler: handler.options,
+    host: handler.host,
     sysctlsApplied: true,
   })
   writeBundle(layout.bundle, spec)
@@ -118,6 +122,7 @@ async function make(
     undo.add('let go of its pipes', () => parts.pipes.release(id))
   }
   if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
+  if (owner) givePipes(layout.bundle, owner.hostId)
 
   // The sandbox may have been stopped or removed meanwhile, and did not know of this container.
   requireReady(parts, sandbox.id)
@@ -138,17 +143,12 @@ function requireReady(parts: PodParts, sandboxId: string): SandboxRecord {
   return sandbox
 }
 
-function mountRootfs(layout: ContainerLayout, layerDirs: readonly string[]): void {
-  mkdirSync(layout.bundle, { recursive: true, mode: 0o711 })
-  for (const folder of [layout.rootfs, layout.upper, layout.work]) mkdirSync(folder, { recursive: true, mode: 0o755 })
-  mountOverlay({
-    lower: layerDirs,
-    upper: layout.upper,
-    work: layout.work,
-    target: layout.rootfs,
-    // `<layers>/<n>/fs`: the folder of all layers, for images too deep for absolute paths.
-    base: dirname(dirname(layerDirs[0] ?? '/')),
-  })
+/** A container with ids of its own must be able to open its /dev/stdout again. */
+function givePipes(bundle: string, hostId: number): void {
+  for (const name of ['stdin', 'stdout', 'stderr']) {
+    const path = join(bundle, name)
+    if (existsSync(path)) chownSync(path, hostId, hostId)
+  }
 }
 
 function sandboxPaths(parts: PodParts, sandbox: SandboxRecord, config: ContainerConfig): SandboxPaths {
@@ -156,6 +156,7 @@ function sandboxPaths(parts: PodParts, sandbox: SandboxRecord, config: Container
   const own = podNamespaces(sandbox.config.linux?.securityContext?.namespaceOptions)
   const target = config.linux?.securityContext?.namespaceOptions?.targetId
   return {
+    ...(podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions) && { userns: layout.userns }),
     ...(own.net && { netns: layout.netns }),
     ...(own.ipc && { ipcns: layout.ipcns, shm: layout.shm }),
     ...(own.uts && { utsns: layout.utsns }),

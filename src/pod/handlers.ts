@@ -1,11 +1,18 @@
 import { accessSync, constants } from 'node:fs'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import type { CgroupDriver } from '../linux/cgroup/names.ts'
+import type { HostFacts } from '../oci/host-facts.ts'
+import type { HandlerOptions } from '../oci/spec/input.ts'
 import type { RuntimeCommand } from '../shim/protocol.ts'
 
 /** A runtime handler as the operator configured it: the name that a RuntimeClass gives, and the OCI runtime behind it. */
 export interface RuntimeHandler {
   readonly name: string
   readonly command: RuntimeCommand
+  readonly cgroupDriver: CgroupDriver
+  readonly options: HandlerOptions
+  /** What the host and this runtime together can do. */
+  readonly host: HostFacts
 }
 
 export class RuntimeHandlers {

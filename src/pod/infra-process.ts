@@ -5,6 +5,7 @@ import { createPipe } from '../linux/pipe.ts'
 import { spawnInNewPidNamespace } from '../linux/pid-namespace.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
 import type { Reaper } from '../linux/reaper.ts'
+import { spawnInitInUserNamespace } from '../linux/user-namespace.ts'
 import type { SandboxLayout } from './layout.ts'
 
 /**
@@ -13,31 +14,32 @@ import type { SandboxLayout } from './layout.ts'
  * runtimes. It reads from a pipe of which it has the other end itself, so that nothing ever comes.
  *
  * It is a shell of the host with the host's root and all capabilities: a container's process may not look into it
- * (/proc/1/root) unless it has those capabilities too, which only a privileged container has.
+ * (/proc/1/root) unless it has those capabilities too, which only a privileged container has. In a pod with a user namespace
+ * it is that namespace's root.
  */
-export function startInfraProcess(reaper: Reaper, layout: SandboxLayout): void {
+export async function startInfraProcess(
+  reaper: Reaper,
+  layout: SandboxLayout,
+  options: { readonly ownUserNamespace: boolean },
+): Promise<void> {
   const pipe = createPipe({ nonBlocking: false })
   const stderr = openSync('/dev/null', 'w')
+  const stdio = { stdin: pipe.read, stdout: pipe.write }
   try {
-    const pid = spawnInNewPidNamespace(
-      {
-        file: '/bin/sh',
-        argv0: 'pause',
-        args: ['-c', "trap '' CHLD; echo pause >/proc/self/comm; while :; do read _; done"],
-        cwd: '/',
-        stdin: pipe.read,
-        stdout: pipe.write,
-        stderr,
-        newSession: true,
-      },
-      layout.pidns,
-    )
+    const pid = options.ownUserNamespace
+      ? await spawnInitInUserNamespace(reaper, { ...stdio, user: layout.userns, path: layout.pidns, script })
+      : spawnInNewPidNamespace(
+          { file: '/bin/sh', argv0: 'pause', args: ['-c', script], cwd: '/', ...stdio, stderr, newSession: true },
+          layout.pidns,
+        )
     void reaper.wait(pid)
     writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) }))
   } finally {
     for (const fd of [pipe.read, pipe.write, stderr]) closeSync(fd)
   }
 }
+
+const script = "trap '' CHLD; echo pause >/proc/self/comm; while :; do read _; done"
 
 /** Kills the init, and with it whatever is left in the pod's PID namespace. No error when there is none. */
 export function stopInfraProcess(layout: SandboxLayout): void {

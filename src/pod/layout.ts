@@ -34,6 +34,7 @@ export class Layout {
     const folder = join(this.state, 'sandboxes', id)
     return {
       folder,
+      userns: join(folder, 'user'),
       netns: join(folder, 'net'),
       ipcns: join(folder, 'ipc'),
       utsns: join(folder, 'uts'),
@@ -61,6 +62,8 @@ export class Layout {
 export interface SandboxLayout {
   readonly folder: string
   /** Bind mounts that pin the namespaces of the pod. */
+  /** Only there for a pod with a user namespace of its own. */
+  readonly userns: string
   readonly netns: string
   readonly ipcns: string
   readonly utsns: string

@@ -24,8 +24,9 @@ import {
   sandboxMetadata,
   sharesPidNamespace,
 } from './sandbox-config.ts'
-import { removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
+import { giveSandboxFiles, removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
 import { makeSandboxNamespaces } from './sandbox-namespaces.ts'
+import { sandboxUserNamespace } from './sandbox-user-namespace.ts'
 
 /**
  * Makes a pod's sandbox: its namespaces, files and network. It is ready, with its addresses known, when this resolves, with
@@ -83,8 +84,9 @@ async function make(
   const dns = podDns(config)
   if (dns) resolvConf(dns)
   podSysctls(config)
-  const cgroup = parentPath(podCgroup(parts, config), parts.settings.cgroupDriver)
-  parts.handlers.usable(runtimeHandler)
+  const userns = sandboxUserNamespace(config, parts.handlers.get(runtimeHandler))
+  const { cgroupDriver } = parts.handlers.usable(runtimeHandler)
+  const cgroup = parentPath(podCgroup(parts, config), cgroupDriver)
   const attachesNetwork = !onHostNetwork(config)
   if (attachesNetwork) requireNetwork(parts)
 
@@ -110,12 +112,12 @@ async function make(
   setStage('making its namespaces and files')
   mkdirSync(layout.folder, { recursive: true, mode: 0o711 })
   undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
-  makeSandboxNamespaces(layout, config, hostname)
+  await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
   const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
   writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
   if (sharesPidNamespace(config)) {
     undo.add('end the init of its PID namespace', () => stopInfraProcess(layout))
-    startInfraProcess(parts.reaper, layout)
+    await startInfraProcess(parts.reaper, layout, { ownUserNamespace: userns !== undefined })
   }
 
   let ips: readonly string[] = []
@@ -128,6 +130,7 @@ async function make(
     ips = await attach(parts, id, config, ports, cgroup)
     writeHosts(layout, hostname, ips)
   }
+  if (userns) giveSandboxFiles(layout, userns.hostID)
 
   setStage('waiting for its shim')
   await shimReady

@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chownSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { invalidArgument } from '../lib/errors.ts'
 import { mountTmpfs, unmount } from '../linux/mount.ts'
 import type { PodDns } from '../network/port.ts'
@@ -43,9 +43,16 @@ export function writeHosts(layout: SandboxLayout, hostname: string, ips: readonl
   writeFileSync(layout.hosts, `${lines.join('\n')}\n`, { mode: 0o644 })
 }
 
+/** Makes the pod's files belong to the root of its user namespace. */
+export function giveSandboxFiles(layout: SandboxLayout, hostId: number): void {
+  for (const path of [layout.hosts, layout.hostname, layout.resolvConf, layout.shm]) {
+    if (existsSync(path)) chownSync(path, hostId, hostId)
+  }
+}
+
 /** Lets go of the pod's namespaces and its shared memory; no error when they are gone already. */
 export function releaseSandboxMounts(layout: SandboxLayout): void {
-  for (const path of [layout.netns, layout.ipcns, layout.utsns, layout.pidns, layout.shm]) unmount(path)
+  for (const path of [layout.netns, layout.ipcns, layout.utsns, layout.pidns, layout.userns, layout.shm]) unmount(path)
 }
 
 /** Takes away all that a sandbox has below its folder, mounts first; no error when it is gone already. */

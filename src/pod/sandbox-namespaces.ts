@@ -2,9 +2,13 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PodSandboxConfig } from '../gen/cri_pb.ts'
 import { errnoOf, invalidArgument } from '../lib/errors.ts'
+import { insideNamespaces } from '../linux/enter-namespaces.ts'
 import { pinNamespaces, setHostname } from '../linux/namespaces.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import { pinUserNamespace, writeAsNamespaceRoot } from '../linux/user-namespace.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podSysctls } from '../oci/spec/sysctls.ts'
+import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { SandboxLayout } from './layout.ts'
 
 /**
@@ -17,7 +21,12 @@ const networkDefaults: Readonly<Record<string, string>> = {
 }
 
 /** Makes and pins the namespaces that the pod has of its own, with its host name and sysctls set in them. */
-export function makeSandboxNamespaces(layout: SandboxLayout, config: PodSandboxConfig, hostname: string): void {
+export async function makeSandboxNamespaces(
+  reaper: Reaper,
+  layout: SandboxLayout,
+  config: PodSandboxConfig,
+  hostname: string,
+): Promise<void> {
   const own = podNamespaces(config.linux?.securityContext?.namespaceOptions)
   const sysctls = { ...(own.net ? networkDefaults : {}), ...podSysctls(config) }
   const paths = {
@@ -25,16 +34,41 @@ export function makeSandboxNamespaces(layout: SandboxLayout, config: PodSandboxC
     ...(own.ipc && { ipc: layout.ipcns }),
     ...(own.uts && { uts: layout.utsns }),
   }
-  pinNamespaces(paths, () => {
+  const userns = podUserNamespace(config.linux?.securityContext?.namespaceOptions)
+  if (!userns) {
+    pinNamespaces(paths, () => {
+      if (own.uts) setHostname(hostname)
+      for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value)
+    })
+    return
+  }
+  await pinUserNamespace(reaper, { hostId: userns.hostID, length: userns.size }, layout.userns, paths)
+  const refused = new Map<string, string>()
+  insideNamespaces(paths, () => {
     if (own.uts) setHostname(hostname)
-    for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value)
+    for (const [name, value] of Object.entries(sysctls)) {
+      try {
+        setSysctl(name, value)
+      } catch (error) {
+        if (errnoOf(error) !== 'EACCES') throw error
+        refused.set(name, value)
+      }
+    }
   })
+  // Those of an IPC namespace are its own root's to write, not even the host's.
+  for (const [name, value] of refused) {
+    await writeAsNamespaceRoot(reaper, { user: layout.userns, ...paths }, sysctlPath(name), value)
+  }
+}
+
+function sysctlPath(name: string): string {
+  return join('/proc/sys', name.replaceAll('.', '/'))
 }
 
 /** /proc/sys shows the namespaces of the process that looks at it: written while inside, it reaches the pod alone. */
 function setSysctl(name: string, value: string): void {
   try {
-    writeFileSync(join('/proc/sys', name.replaceAll('.', '/')), value)
+    writeFileSync(sysctlPath(name), value)
   } catch (error) {
     const errno = errnoOf(error)
     if (errno === 'ENOENT') throw invalidArgument(`sysctls: this kernel has no ${name} in a pod`, error)

@@ -9,6 +9,8 @@ export function specAnnotations(input: {
   readonly sandbox: PodSandboxConfig
   readonly container: ContainerConfig
   readonly imageName: string
+  /** `sandbox` tells runtimes with a kernel of their own to make one. */
+  readonly type: 'container' | 'sandbox'
   /** Globs, as `allowedAnnotations` takes them. */
   readonly podAnnotations: readonly string[]
   readonly containerAnnotations: readonly string[]
@@ -17,7 +19,7 @@ export function specAnnotations(input: {
   return {
     ...allowedAnnotations(sandbox.annotations, input.podAnnotations),
     ...allowedAnnotations(container.annotations, input.containerAnnotations),
-    'io.kubernetes.cri.container-type': 'container',
+    'io.kubernetes.cri.container-type': input.type,
     'io.kubernetes.cri.sandbox-id': input.sandboxId,
     'io.kubernetes.cri.sandbox-namespace': sandbox.metadata?.namespace ?? '',
     'io.kubernetes.cri.sandbox-uid': sandbox.metadata?.uid ?? '',

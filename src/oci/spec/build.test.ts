@@ -42,6 +42,7 @@ function input(config: Config = {}, more: Partial<SpecInput> = {}): SpecInput {
       apparmor: false,
       selinux: false,
       recursiveReadOnly: true,
+      userNamespaces: true,
     },
     user: { uid: 0, gid: 0, additionalGids: [0] },
     hostPaths: [],

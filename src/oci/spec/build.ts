@@ -12,6 +12,7 @@ import { processArgs, processCwd, processEnv } from './process.ts'
 import { cgroupLimits, deviceRules } from './resources.ts'
 import { apparmorProfile, containerSeccomp, protectedPaths, seccompChoice, selinuxLabel } from './security.ts'
 import { podSysctls } from './sysctls.ts'
+import { podUserNamespace } from './user-namespace.ts'
 
 /**
  * The config.json of a container. Pure: everything on the host was looked up before (`containerSpec`). What is wrong with the
@@ -46,6 +47,7 @@ export function buildSpec(input: SpecInput): Spec {
     process.capabilities?.bounding ?? [],
     host,
   )
+  const userNamespace = podUserNamespace(podOptions)
   const sysctl = input.sysctlsApplied ? {} : podSysctls(sandbox)
   return {
     ociVersion: '1.0.2',
@@ -57,11 +59,13 @@ export function buildSpec(input: SpecInput): Spec {
       sandbox,
       container,
       imageName: input.image.name,
+      type: input.handler?.sandboxPerContainer ? 'sandbox' : 'container',
       podAnnotations: input.handler?.podAnnotations ?? [],
       containerAnnotations: input.handler?.containerAnnotations ?? [],
     }),
     linux: {
       namespaces: containerNamespaces(security?.namespaceOptions, podOptions, sandboxPaths, newCgroup),
+      ...(userNamespace && { uidMappings: [userNamespace], gidMappings: [userNamespace] }),
       cgroupsPath: input.cgroupsPath,
       resources: resourcesOf(input, devices, privileged),
       ...protectedPaths(security),

@@ -1,5 +1,6 @@
 import type { ContainerConfig, PodSandboxConfig } from '../../gen/cri_pb.ts'
 import type { HostFacts } from '../host-facts.ts'
+import type { BaseSpec } from '../load-base-spec.ts'
 import type { Device, Seccomp } from '../runtime-spec.ts'
 import type { HostPath } from './mounts.ts'
 import type { ResolvedUser } from './user.ts'
@@ -23,6 +24,7 @@ export interface ImageConfig {
 /** Where the things of the pod are that its containers share. */
 export interface SandboxPaths {
   /** The pinned namespaces; absent where the pod uses the host's. */
+  readonly userns?: string
   readonly netns?: string
   readonly ipcns?: string
   readonly utsns?: string
@@ -49,6 +51,13 @@ export interface HandlerOptions {
   readonly containerAnnotations?: readonly string[]
   /** The number of processes that a container may have; absent: no limit. */
   readonly pidsLimit?: number
+  /** What every container's config.json begins with; what a container has of its own goes before it. */
+  readonly baseSpec?: BaseSpec
+  /**
+   * The runtime puts every container in a virtual machine or kernel of its own, as gVisor does: each is announced to it as a
+   * sandbox, and its signals go through the runtime, since the process on the host is not the container's.
+   */
+  readonly sandboxPerContainer?: boolean
 }
 
 /** Everything that `buildSpec` needs, with all that had to be looked up on the host already looked up. */

@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { NamespaceMode, NamespaceOptionSchema, PodSandboxConfigSchema } from '../../gen/cri_pb.ts'
 import { containerNamespaces } from './namespaces.ts'
 import { podSysctls } from './sysctls.ts'
+import { podUserNamespace } from './user-namespace.ts'
 
 const { POD, CONTAINER, NODE, TARGET } = NamespaceMode
 const paths = {
@@ -50,8 +51,40 @@ test('modes that make no sense', () => {
     code: 'invalid-argument',
     message: /target_id/,
   })
-  const user = create(NamespaceOptionSchema, { usernsOptions: { mode: POD } })
-  assert.throws(() => containerNamespaces(user, undefined, paths, false), { code: 'unimplemented' })
+})
+
+test('a user namespace is one range from the root on, alike for users and groups, and the same for pod and container', () => {
+  const range = { containerId: 0, hostId: 65536, length: 65536 }
+  const options = (uids: readonly object[], gids = uids, mode: NamespaceMode = POD) =>
+    create(NamespaceOptionSchema, { usernsOptions: { mode, uids: [...uids], gids: [...gids] } })
+  const own = options([range])
+  assert.deepEqual(podUserNamespace(own), { containerID: 0, hostID: 65536, size: 65536 })
+  assert.equal(podUserNamespace(undefined), undefined)
+  assert.equal(podUserNamespace(options([], [], NODE)), undefined)
+  const at = { ...paths, userns: '/pin/user' }
+  assert.deepEqual(containerNamespaces(own, own, at, false)[1], { type: 'user', path: '/pin/user' })
+  assert.throws(() => containerNamespaces(own, own, paths, false), { code: 'internal', message: /user/ })
+  const refused = [
+    options([]),
+    options([range, range]),
+    options([range], []),
+    options([range], [{ ...range, hostId: 1 }]),
+    options([{ ...range, containerId: 1 }]),
+    options([{ ...range, length: 0 }]),
+    options([{ ...range, hostId: 2 ** 32 - 65536 }]),
+    options([range], [range], NODE),
+    options([range], [range], CONTAINER),
+  ]
+  for (const each of refused) {
+    assert.throws(() => podUserNamespace(each), { code: 'invalid-argument', message: /userns_options/ })
+  }
+  for (const [container, pod] of [
+    [own, undefined],
+    [undefined, own],
+    [own, options([{ ...range, hostId: 1 }])],
+  ]) {
+    assert.throws(() => containerNamespaces(container, pod, at, false), { message: /differ from those of its pod/ })
+  }
 })
 
 test("sysctls only of the namespaces that are the pod's", () => {

@@ -1,7 +1,8 @@
 import { NamespaceMode, type NamespaceOption } from '../../gen/cri_pb.ts'
-import { failedPrecondition, internal, invalidArgument, unimplemented } from '../../lib/errors.ts'
+import { failedPrecondition, internal, invalidArgument } from '../../lib/errors.ts'
 import type { Namespace } from '../runtime-spec.ts'
 import type { SandboxPaths } from './input.ts'
+import { checkContainerUserNamespace, podUserNamespace } from './user-namespace.ts'
 
 /** The namespaces that a pod has of its own, by its configuration; the UTS namespace goes with the network. */
 export function podNamespaces(options: Pick<NamespaceOption, 'network' | 'ipc'> | undefined): {
@@ -14,7 +15,7 @@ export function podNamespaces(options: Pick<NamespaceOption, 'network' | 'ipc'> 
 }
 
 /**
- * The namespaces of a container: network, IPC and UTS are the pod's (the container has no say) or the host's, PID is as the
+ * The namespaces of a container: user, network, IPC and UTS are the pod's (the container has no say) or the host's, PID is as the
  * container asks, the mount namespace is always new, the cgroup namespace is new on cgroup v2 unless privileged.
  */
 export function containerNamespaces(
@@ -23,12 +24,11 @@ export function containerNamespaces(
   paths: SandboxPaths,
   newCgroup: boolean,
 ): Namespace[] {
-  if (container?.usernsOptions?.mode === NamespaceMode.POD || pod?.usernsOptions?.mode === NamespaceMode.POD) {
-    throw unimplemented('a user namespace for a pod (hostUsers: false)')
-  }
+  checkContainerUserNamespace(container, pod)
   const own = podNamespaces(pod)
   return [
     { type: 'mount' },
+    ...(podUserNamespace(pod) ? [{ type: 'user' as const, path: pinned('user', paths.userns) }] : []),
     ...(own.net ? [{ type: 'network' as const, path: pinned('network', paths.netns) }] : []),
     ...(own.ipc ? [{ type: 'ipc' as const, path: pinned('IPC', paths.ipcns) }] : []),
     ...(own.uts ? [{ type: 'uts' as const, path: pinned('UTS', paths.utsns) }] : []),

@@ -1,0 +1,69 @@
+import { chownSync, mkdirSync, rmdirSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { mountIdMapped } from '../linux/id-mapped-mount.ts'
+import { mountOverlay, unmount } from '../linux/mount.ts'
+import type { ContainerLayout } from './layout.ts'
+
+/** The user namespace that the files of layers are to belong to. */
+export interface LayerOwner {
+  /** Where it is pinned. */
+  readonly userns: string
+  /** Its root, as the host counts. */
+  readonly hostId: number
+}
+
+/** Mounts the container's root file system: the layers of its image, lowest first, with a writable one on top. */
+export function mountRootfs(layout: ContainerLayout, layers: readonly string[], owner: LayerOwner | undefined): void {
+  mkdirSync(layout.bundle, { recursive: true, mode: 0o711 })
+  for (const folder of [layout.rootfs, layout.upper, layout.work]) mkdirSync(folder, { recursive: true, mode: 0o755 })
+  if (owner) chownSync(layout.upper, owner.hostId, owner.hostId)
+  const { rootfs: target, upper, work } = layout
+  mountLayers({ layers, target, upper, work, scratch: join(layout.bundle, 'layers') }, owner)
+}
+
+export interface LayerMount {
+  readonly layers: readonly string[]
+  readonly target: string
+  /** Both absent for a read-only mount. */
+  readonly upper?: string
+  readonly work?: string
+  /** A folder that does not exist, for the moment of the call. */
+  readonly scratch: string
+}
+
+/**
+ * Mounts an overlay of layers. With an owner the layers are ID-mapped first: what root owns in the image, the namespace's root
+ * owns in the overlay. The overlay keeps the mounts that it was made of (clones of them), so those can go at once.
+ */
+export function mountLayers(
+  { layers, target, upper, work, scratch }: LayerMount,
+  owner: Pick<LayerOwner, 'userns'> | undefined,
+): void {
+  const writable = upper !== undefined && work !== undefined ? { upper, work } : {}
+  if (!owner) {
+    // `<layers>/<n>/fs`: the folder of all layers, for images too deep for absolute paths.
+    mountOverlay({ lower: layers, ...writable, target, base: dirname(dirname(layers[0] ?? '/')) })
+    return
+  }
+  const mapped: string[] = []
+  try {
+    for (const [index, layer] of layers.entries()) {
+      const at = join(scratch, String(index))
+      mkdirSync(at, { recursive: true, mode: 0o700 })
+      mountIdMapped(layer, at, owner.userns)
+      mapped.push(at)
+    }
+    mountOverlay({ lower: mapped, ...writable, target, base: scratch })
+  } finally {
+    clearScratch(scratch, mapped)
+  }
+}
+
+function clearScratch(scratch: string, mounted: readonly string[]): void {
+  // rmdir alone never deletes through a mount that is still there.
+  for (const at of mounted) {
+    unmount(at)
+    rmdirSync(at)
+  }
+  if (mounted.length > 0) rmdirSync(scratch)
+}
