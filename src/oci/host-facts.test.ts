@@ -19,7 +19,9 @@ test('texts of the kernel', () => {
 
 test("the runtime's part in them", () => {
   const host = { ...probeHostFacts(), seccomp: true, recursiveReadOnly: true, userNamespaces: true }
-  const able = parseFeatures('{"mountOptions":["rro"],"linux":{"seccomp":{"enabled":true}}}')
+  const able = parseFeatures(
+    '{"mountOptions":["rro"],"linux":{"seccomp":{"enabled":true},"namespaces":["user"],"mountExtensions":{"idmap":{"enabled":true}}}}',
+  )
   assert.deepEqual(withRuntime(host, able), host)
   assert.equal(withRuntime(host, parseFeatures('{}')).seccomp, false)
   assert.equal(withRuntime(host, parseFeatures('{}')).recursiveReadOnly, false)
