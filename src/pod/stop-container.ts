@@ -1,8 +1,10 @@
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
+import { signalNumber } from '../linux/pidfd.ts'
+import { OciRuntime } from '../oci/runtime.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { recordEvent } from './container-events.ts'
-import { getContainer } from './lookup.ts'
+import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { signalContainer } from './signal-container.ts'
 
@@ -56,11 +58,30 @@ async function stop(parts: PodParts, id: string, gracefully: boolean, killNow: P
   const ended = exitOnRecord(parts, id)
   if (!ended) return
   if (gracefully) {
-    const { stopSignal } = getContainer(parts, id)
-    signalContainer(parts, getContainer(parts, id), stopSignal)
+    await sendStopSignal(parts, getContainer(parts, id))
     if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
   }
   await killContainer(parts, id, ended)
+}
+
+/**
+ * Where the process on the host is not the container's but that of a whole kernel (gVisor), only the runtime can hand a
+ * signal on. If it cannot, the container is killed in the end, as one that ignores the signal.
+ */
+async function sendStopSignal(parts: PodParts, container: ContainerRecord): Promise<void> {
+  const { runtimeHandler } = getSandbox(parts, container.sandboxId)
+  const { command, options } = parts.handlers.get(runtimeHandler)
+  if (!options.sandboxPerContainer) return signalContainer(parts, container, container.stopSignal)
+  const signal = signalNumber(container.stopSignal)
+  const abort = AbortSignal.timeout(killPatience)
+  await new OciRuntime({ ...command, reaper: parts.reaper })
+    .kill({ id: container.id, signal, abort })
+    .catch((error) => {
+      parts.log.warn(
+        { container: container.id, error: messageOf(error) },
+        'the OCI runtime did not pass the stop signal on',
+      )
+    })
 }
 
 /** A container that is being started has no process to signal yet: wait for it to have one, or not. */
