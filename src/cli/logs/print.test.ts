@@ -17,7 +17,14 @@ async function print(options: Partial<PrintOptions> = {}) {
   const stderr = new PassThrough()
   const printer = new LogPrinter({ stdout, stderr, timestamps: false, ...options })
   for (const line of lines) await printer.print(Buffer.from(line))
-  return { stdout: String(stdout.read() ?? ''), stderr: String(stderr.read() ?? '') }
+  return { stdout: textOf(stdout), stderr: textOf(stderr) }
+}
+
+/** What a stream holds. From Node 26 on, `read` gives one chunk at a time. */
+function textOf(stream: PassThrough): string {
+  let text = ''
+  for (let chunk: unknown = stream.read(); chunk !== null; chunk = stream.read()) text += String(chunk)
+  return text
 }
 
 test('each stream has its lines, with their parts joined', async () => {
