@@ -28,6 +28,12 @@ export function bindMount(source: string, target: string): void {
   mount(source, target, null, MS.BIND, null)
 }
 
+/** The same, read-only: what deletes through `target` by mistake deletes nothing. */
+export function bindMountReadOnly(source: string, target: string): void {
+  bindMount(source, target)
+  mount('', target, null, MS.BIND | MS.REMOUNT | MS.RDONLY, null)
+}
+
 /** A tmpfs of at most `sizeBytes`. */
 export function mountTmpfs(
   target: string,

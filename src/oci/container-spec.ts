@@ -1,6 +1,6 @@
 import { accountsOf } from './read-accounts.ts'
 import { findHostDevices, findRequestedDevices } from './find-devices.ts'
-import { findHostPaths } from './find-host-path.ts'
+import { checkHostPaths, findHostPaths } from './find-host-path.ts'
 import { loadSeccompProfile } from './load-seccomp.ts'
 import type { Spec } from './runtime-spec.ts'
 import { withBaseSpec } from './spec/base.ts'
@@ -11,7 +11,10 @@ import { seccompChoice } from './spec/security.ts'
 import { type ResolvedUser, resolveUser } from './spec/user.ts'
 
 /** What `buildSpec` needs, without what {@link containerSpec} looks up. */
-export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'hostDevices' | 'localhostSeccomp'>
+export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'hostDevices' | 'localhostSeccomp'> & {
+  /** Where the images that its mounts show are mounted, by the place of the mount. */
+  readonly imageVolumes?: ReadonlyMap<number, string>
+}
 
 /**
  * The config.json of a container, with what it depends on looked up on the host and in the container's root file system,
@@ -31,8 +34,10 @@ export function containerSpec(request: SpecRequest): { readonly spec: Spec; read
     ...(seccomp?.kind === 'localhost' && { localhostSeccomp: loadSeccompProfile(seccomp.reference) }),
   }
   // Once without looking at the host paths, so that a bad request is refused before any of them is made.
+  const images = request.imageVolumes ?? new Map<number, string>()
+  checkHostPaths(container.mounts, images)
   buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
-  const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts) })
+  const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts, images) })
   return { spec: withBaseSpec(spec, request.handler?.baseSpec), user }
 }
 

@@ -18,6 +18,7 @@ import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { containerMetadata, imageReference, logPath, stopSignal } from './container-config.ts'
 import { mountRootfs } from './container-rootfs.ts'
 import { fingerprint } from './fingerprint.ts'
+import { imageMounts, imageVolumesOf, mountImageVolumes } from './image-volumes.ts'
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { removeContainerFiles } from './remove-container.ts'
@@ -73,6 +74,7 @@ async function make(
 ): Promise<string> {
   const sandbox = requireReady(parts, sandboxId)
   const image = parts.images.use(imageReference(config))
+  const volumes = imageMounts(parts, config)
   const id = newId()
   const layout = parts.layout.container(id)
   const handler = parts.handlers.get(sandbox.runtimeHandler)
@@ -88,6 +90,7 @@ async function make(
     config,
     fingerprint: digest,
     imageId: image.id,
+    ...(volumes.length > 0 && { imageVolumes: imageVolumesOf(volumes) }),
     createdAt: parts.clock(),
     logPath: logPath(config, sandbox.config),
     cgroup: cgroup.path,
@@ -100,6 +103,7 @@ async function make(
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
   mountRootfs(layout, image.layerDirs, owner)
+  const imageVolumes = mountImageVolumes(layout, volumes, owner)
 
   setStage('writing its bundle')
   const { spec, user } = containerSpec({
@@ -114,6 +118,7 @@ async function make(
     handler: handler.options,
     host: handler.host,
     sysctlsApplied: true,
+    imageVolumes,
   })
   writeBundle(layout.bundle, spec)
   if (!config.tty) {

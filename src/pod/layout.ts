@@ -52,6 +52,7 @@ export class Layout {
     return {
       bundle,
       rootfs: join(bundle, 'rootfs'),
+      volumes: join(bundle, 'volumes'),
       data,
       upper: join(data, 'upper'),
       work: join(data, 'work'),
@@ -80,6 +81,8 @@ export interface ContainerLayout {
   readonly bundle: string
   /** The overlay. */
   readonly rootfs: string
+  /** The images that its mounts show, each at the number of the mount. */
+  readonly volumes: string
   /** What the container has written, on the disk of the images. */
   readonly data: string
   readonly upper: string

@@ -153,7 +153,10 @@ export class Pods {
 
   /** The images that containers use. */
   *imagesInUse(): Generator<string> {
-    for (const container of this.#parts.containers.all()) yield container.imageId
+    for (const container of this.#parts.containers.all()) {
+      yield container.imageId
+      for (const { imageId } of container.imageVolumes ?? []) yield imageId
+    }
   }
 
   /** A shim tells that a container has ended. */

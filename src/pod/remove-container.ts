@@ -1,5 +1,6 @@
-import { rmSync } from 'node:fs'
-import { failedPrecondition } from '../lib/errors.ts'
+import { readdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf, failedPrecondition } from '../lib/errors.ts'
 import { unmount } from '../linux/mount.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { clearRuntime } from './clear-runtime.ts'
@@ -37,8 +38,19 @@ export async function removeContainers(parts: PodParts, containers: readonly Con
 
 /** Takes off the container's root file system and deletes its folders; no error when they are gone already. */
 export function removeContainerFiles(layout: Layout, id: string): void {
-  const { bundle, rootfs, data } = layout.container(id)
+  const { bundle, rootfs, data, volumes } = layout.container(id)
   unmount(rootfs)
+  // `layers` is only there when a creation was interrupted.
+  for (const folder of [volumes, join(bundle, 'layers')]) for (const name of names(folder)) unmount(join(folder, name))
   rmSync(bundle, { recursive: true, force: true })
   rmSync(data, { recursive: true, force: true })
+}
+
+function names(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
+  }
 }

@@ -13,6 +13,8 @@ export interface ContainerRecord {
   readonly fingerprint: string
   /** The digest of the image's configuration. */
   readonly imageId: string
+  /** The images that its mounts show, absent when there are none. */
+  readonly imageVolumes?: readonly ImageVolume[]
   readonly createdAt: bigint
   /** Absolute; empty when the client wants no log. */
   readonly logPath: string
@@ -22,6 +24,12 @@ export interface ContainerRecord {
   readonly stopSignal: string
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] }
   readonly state: ContainerState
+}
+
+export interface ImageVolume {
+  /** Which of the configuration's mounts. */
+  readonly index: number
+  readonly imageId: string
 }
 
 type Times<State> = State extends { readonly startedAt: bigint }

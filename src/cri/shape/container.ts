@@ -1,6 +1,6 @@
-import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { ContainerSchema, ContainerStatusSchema } from '../../gen/cri_pb.ts'
-import { ContainerState, Signal, SignalSchema } from '../../gen/cri_pb.ts'
+import { create, type MessageInitShape } from '@bufbuild/protobuf'
+import type { ContainerSchema, ContainerStatusSchema, Mount } from '../../gen/cri_pb.ts'
+import { ContainerState, ImageSpecSchema, Signal, SignalSchema } from '../../gen/cri_pb.ts'
 import type { StoredImage } from '../../image/image.ts'
 import type { ContainerRecord } from '../../state/container-record.ts'
 
@@ -67,7 +67,7 @@ export function containerStatus(
     imageId: record.imageId,
     labels: config.labels,
     annotations: config.annotations,
-    mounts: config.mounts,
+    mounts: mountsOf(record),
     logPath: record.logPath,
     ...(config.linux?.resources && { resources: { linux: config.linux.resources } }),
     user: {
@@ -79,6 +79,17 @@ export function containerStatus(
     },
     stopSignal: criSignal(record.stopSignal),
   }
+}
+
+/** As they were asked for; image volumes with the id of the image, which the kubelet's garbage collection then spares. */
+function mountsOf({ config, imageVolumes = [] }: ContainerRecord): Mount[] {
+  const volumes = new Map(imageVolumes.map((volume) => [volume.index, volume]))
+  return config.mounts.map((mount, index) => {
+    const volume = volumes.get(index)
+    if (!volume) return mount
+    const asked = mount.image ?? create(ImageSpecSchema)
+    return { ...mount, image: { ...asked, image: volume.imageId, imageRef: volume.imageId } }
+  })
 }
 
 /** Never 0 for a container that has ended: of one that never ran, the time it was made (kubelet-contract F4). */

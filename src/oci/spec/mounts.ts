@@ -11,6 +11,8 @@ export interface HostPath {
   /** The mount that it lies on, and whether that shares its mounts with others. */
   readonly mountPoint: string
   readonly propagation: 'private' | 'slave' | 'shared'
+  /** It is a mounted image. */
+  readonly image?: boolean
 }
 
 export interface MountsInput {
@@ -84,6 +86,7 @@ function podMounts({ sandboxPaths, readonlyRootfs, hostIpc }: MountsInput): Moun
 
 function requestedMount(request: MountRequest, found: HostPath, recursiveReadOnly: boolean): Mount {
   const destination = mountDestination(request)
+  if (found.image) return { destination, type: 'bind', source: found.source, options: imageOptions }
   const uidMappings = idMappings(request.uidMappings)
   const gidMappings = idMappings(request.gidMappings)
   return {
@@ -95,6 +98,9 @@ function requestedMount(request: MountRequest, found: HostPath, recursiveReadOnl
     ...(gidMappings.length > 0 && { gidMappings }),
   }
 }
+
+/** Programs of the image may be run: the suite of cri-tools expects it. */
+const imageOptions = ['rbind', 'rprivate', 'ro', 'nosuid', 'nodev']
 
 /** Where a request mounts, in its shortest form; the root itself cannot be mounted over. */
 export function mountDestination(request: Pick<MountRequest, 'containerPath'>): string {
