@@ -1,4 +1,4 @@
-import type { Writable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { type CallOptions, type CriConnection, CriError, connect } from '../client/index.ts'
 import { messageOf } from '../lib/errors.ts'
@@ -6,6 +6,8 @@ import { parseDuration } from './format/duration.ts'
 
 /** Where a run of `berth` reads and writes; that of a real one is in main.ts, tests have their own. */
 export interface Terminal {
+  /** Read from only by commands that are told to. */
+  readonly stdin?: Readable
   readonly stdout: Writable
   readonly stderr: Writable
   readonly env: Readonly<Record<string, string | undefined>>

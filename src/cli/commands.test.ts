@@ -294,7 +294,7 @@ test("exec gives the command's output and exit code, and leaves its options alon
   const outcome = await set.berth('exec', '--timeout', '9', b2, 'ls', '-t', '--sync', '-i')
   assert.deepEqual(outcome, { code: 3, stdout: 'out', stderr: 'err' })
   assert.deepEqual(seen, [b2, ['ls', '-t', '--sync', '-i'], 9n])
-  assert.match((await set.berth('exec', '-it', b2, 'sh')).stderr, /not available yet/)
+  assert.match((await set.berth('exec', '-s', '-it', b2, 'sh')).stderr, /go with neither -i nor -t/)
 })
 
 test('logs: both streams, tail, follow to the end of the container, previous', async () => {
@@ -346,7 +346,8 @@ test('failures are one line that says what to do', async () => {
 test('help lists every command, and the version is that of the package', async () => {
   const { code, stdout } = await berth('', ['--help'])
   assert.equal(code, 0)
-  const verbs = 'run runp create start stop rm ps inspect logs exec pods inspectp stopp rmp images pull inspecti rmi'
+  const verbs =
+    'run runp create start stop rm ps inspect logs exec attach port-forward pods inspectp stopp rmp images pull inspecti rmi'
   for (const verb of [...verbs.split(' '), 'imagefsinfo', 'version', 'info', 'runtime-config', 'help'])
     assert.match(stdout, new RegExp(`^ {2}${verb}[ |]`, 'm'))
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))

@@ -1,5 +1,6 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
+import { addAttach } from './commands/attach.ts'
 import { addCreate } from './commands/create.ts'
 import { addExec } from './commands/exec.ts'
 import { addImageFsInfo } from './commands/imagefsinfo.ts'
@@ -8,6 +9,7 @@ import { addInfo } from './commands/info.ts'
 import { addInspect, addInspectImage, addInspectPod } from './commands/inspect.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPods } from './commands/pods.ts'
+import { addPortForward } from './commands/port-forward.ts'
 import { addPs } from './commands/ps.ts'
 import { addPull } from './commands/pull.ts'
 import { addRemove } from './commands/rm.ts'
@@ -32,6 +34,8 @@ const groups = {
     addPs,
     addLogs,
     addExec,
+    addAttach,
+    addPortForward,
     addInspect,
     addInspectPod,
     addStop,

@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { BerthError } from '../../lib/errors.ts'
+import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveContainer } from '../resolve.ts'
@@ -15,24 +15,35 @@ export function addExec(program: Command, cli: Cli): void {
   program
     .command('exec <container> <command...>')
     .description('run a command in a running container; its exit code becomes that of berth')
-    .option('-s, --sync', 'show the output when the command has ended (what happens anyway, for now)')
-    .option('--timeout <seconds>', 'kill the command after so many seconds (0 for never)', wholeNumber, 0)
-    .option('-i, --interactive', 'pass stdin to the command (not available yet)')
-    .option('-t, --tty', 'run the command on a terminal (not available yet)')
+    .option('-i, --interactive', 'pass stdin to the command')
+    .option('-t, --tty', 'run the command on a terminal')
+    .option('-s, --sync', 'show the output when the command has ended, 16 MiB of it')
+    .option(
+      '--timeout <seconds>',
+      'kill the command after so many seconds (0 for never); implies --sync',
+      wholeNumber,
+      0,
+    )
     // What follows the container is the command's own, also what looks like an option.
     .passThroughOptions()
     .action(async (query: string, cmd: string[], options: Options) => {
-      if (options.interactive || options.tty) {
-        throw new BerthError(
-          'unimplemented',
-          'exec with -i or -t is not available yet; without them the command runs with no stdin and no terminal',
-        )
-      }
+      const { stdin, tty } = { stdin: options.interactive === true, tty: options.tty === true }
+      const sync = options.sync || options.timeout > 0
+      if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
       const containerId = await resolveContainer(cli, query)
-      const request = { containerId, cmd, timeout: BigInt(options.timeout) }
-      const { stdout, stderr, exitCode } = await cli.cri.runtime.execSync(request, cli.work)
-      cli.terminal.stdout.write(stdout)
-      cli.terminal.stderr.write(stderr)
-      cli.exitCode = exitCode
+      if (sync) return execSync(containerId, cmd, options.timeout)
+      const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
+      const { url } = await cli.cri.runtime.exec(request, cli.ask)
+      // Loaded when it is needed: it takes as long as the rest of berth together.
+      const { runRemoteCommand } = await import('../streaming/remote-command.ts')
+      const input = stdin ? cli.terminal.stdin : undefined
+      cli.exitCode = await runRemoteCommand(cli, { url, tty, detachable: false, ...(input && { stdin: input }) })
     })
+
+  async function execSync(containerId: string, cmd: string[], timeout: number): Promise<void> {
+    const answer = await cli.cri.runtime.execSync({ containerId, cmd, timeout: BigInt(timeout) }, cli.work)
+    cli.terminal.stdout.write(answer.stdout)
+    cli.terminal.stderr.write(answer.stderr)
+    cli.exitCode = answer.exitCode
+  }
 }
