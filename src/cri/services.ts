@@ -1,7 +1,9 @@
 import type { Images } from '../image/images.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NetworkPort } from '../network/port.ts'
+import type { Metrics } from '../observe/metrics/pod-metrics.ts'
 import type { PodEvents } from '../observe/pod-events.ts'
+import type { Stats } from '../observe/stats.ts'
 import type { Pods } from '../pod/pods.ts'
 import type { StreamRequest } from '../streaming/session.ts'
 
@@ -10,6 +12,8 @@ export interface Services {
   readonly pods: Pods
   readonly images: Images
   readonly events: PodEvents
+  readonly stats: Stats
+  readonly metrics: Metrics
   readonly network: Pick<NetworkPort, 'ready'>
   /** Where clients find the streams of exec, attach and port-forward: an absolute URL for one use. */
   readonly streaming: { url(request: StreamRequest): string }

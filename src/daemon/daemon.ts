@@ -12,7 +12,9 @@ import { takeLock } from '../linux/lock-file.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { Network } from '../network/network.ts'
+import { Metrics } from '../observe/metrics/pod-metrics.ts'
 import { PodEvents } from '../observe/pod-events.ts'
+import { Stats } from '../observe/stats.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
@@ -81,6 +83,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     { onExit: (exit) => pods.onExit(exit), onLost: (shim) => pods.onShimLost(shim) },
   )
   const standard = handlers.get('')
+  const cgroups = detectCgroups()
   const pods = new Pods({
     layout,
     settings: { cgroupParent: config.cgroup_parent, cgroupDriver: standard.cgroupDriver },
@@ -96,7 +99,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     network,
     images,
     shims,
-    cgroups: detectCgroups(),
+    cgroups,
     reaper,
     host: standard.host,
     clock,
@@ -110,8 +113,10 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const streaming = new StreamingServer(streamCommands(pods), log, streamingOptions(config.streaming))
   await streaming.start()
   const events = new PodEvents({ sandboxes, containers, clock })
+  const stats = new Stats({ sandboxes, containers, cgroups, layout, clock, log })
+  const metrics = new Metrics({ stats, cgroups, layout })
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
-  const cri = createCriServer({ pods, images, network, events, clock, streaming, about }, log)
+  const cri = createCriServer({ pods, images, network, events, stats, metrics, clock, streaming, about }, log)
   const admin = createAdminServer({ pods, images })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   const mask = process.umask(0o117)
@@ -124,6 +129,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   return {
     async close() {
       cri.forceShutdown()
+      stats[Symbol.dispose]()
       await streaming.close()
       admin.close()
       admin.closeAllConnections()
