@@ -7,8 +7,10 @@ import { InboundBudget } from '../inbound-budget.ts'
 import { MuxStream } from '../mux-stream.ts'
 import type { TransportLimits } from '../transport-limits.ts'
 
-/** Messages go out in pieces of at most this, in bytes: another channel's turn comes soon. */
-const maxMessage = 64 * 1024
+/** What a message carries at most, in bytes: another channel's turn comes soon. */
+const maxPayload = 64 * 1024
+/** Messages smaller than this are made anew each, in bytes. */
+const smallMessage = 4 * 1024
 /** In v5.channel.k8s.io: the byte that says "close the channel that the next byte names". */
 const closeSignal = 255
 
@@ -59,24 +61,24 @@ export class WebSocketChannels {
     return this.#closed.promise
   }
 
-  /** The stream of a channel, 0 to 254; what comes for channels that nobody opened is dropped. */
-  open(channel: number): MuxStream {
+  /**
+   * The stream of a channel, 0 to 254; what comes for channels that nobody opened is dropped. With `greet`, an empty message
+   * is sent on it first: Kubernetes' servers tell so that the connection stands.
+   */
+  open(number: number, greet = false): MuxStream {
+    const channel = new Channel(number)
     const stream = new MuxStream(
       {
-        write: (data, done) => this.#send(channel, data, done),
+        write: (data, done) => (data.length === 0 ? done() : this.#send(channel, data, done)),
         end: (done) => done(),
         taken: () => {},
-        closed: () => this.#channels.delete(channel),
+        closed: () => this.#channels.delete(number),
       },
       this.#budget,
     )
-    this.#channels.set(channel, stream)
+    this.#channels.set(number, stream)
+    if (greet) this.#send(channel, Buffer.alloc(0), () => {})
     return stream
-  }
-
-  /** Sends an empty message: Kubernetes' servers tell so that the connection stands. */
-  greet(channel: number): void {
-    this.#send(channel, Buffer.alloc(0), () => {})
   }
 
   /** Sends the close frame and hangs up when the client has answered it, or after `ws`'s 30 seconds. Never rejects. */
@@ -106,20 +108,18 @@ export class WebSocketChannels {
       ?.receive(base64 ? Buffer.from(payload.toString('latin1'), 'base64') : payload)
   }
 
-  #send(channel: number, data: Buffer, done: (error?: Error | null) => void): void {
+  #send(channel: Channel, data: Buffer, done: (error?: Error | null) => void): void {
     if (this.#socket.readyState !== WebSocket.OPEN) return done(cancelled('the streaming client has gone'))
     this.#idle.touch()
-    let at = 0
-    do {
-      const piece = data.subarray(at, at + maxMessage)
-      at += piece.length
-      const message =
-        this.#options.codec === 'binary'
-          ? Buffer.concat([Buffer.of(channel), piece])
-          : `${channel}${piece.toString('base64')}`
-      // Its callback comes when the kernel has taken the message, so a slow client holds back who writes.
-      this.#socket.send(message, at === data.length ? (error) => done(error) : undefined)
-    } while (at < data.length)
+    const piece = data.subarray(0, maxPayload)
+    const rest = data.subarray(maxPayload)
+    const message =
+      this.#options.codec === 'binary' ? channel.message(piece) : `${channel.number}${piece.toString('base64')}`
+    // The callback comes when the kernel has taken the message, so a slow client holds back who writes.
+    this.#socket.send(message, (error) => {
+      if (error || rest.length === 0) done(error)
+      else this.#send(channel, rest, done)
+    })
   }
 
   #adjustReading(): void {
@@ -138,6 +138,24 @@ export class WebSocketChannels {
   #loseStreams(): void {
     this.#gone.abort()
     for (const stream of [...this.#channels.values()]) stream.lose()
+  }
+}
+
+/** What goes out on a channel: one message after the other, so that large ones can share their memory. */
+class Channel {
+  readonly number: number
+  #large: Buffer | undefined
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  /** The number and the payload; good until the next one. */
+  message(payload: Buffer): Buffer {
+    if (payload.length < smallMessage) return Buffer.concat([Buffer.of(this.number), payload])
+    this.#large ??= Buffer.alloc(1 + maxPayload, this.number)
+    payload.copy(this.#large, 1)
+    return this.#large.subarray(0, 1 + payload.length)
   }
 }
 

@@ -33,14 +33,15 @@ export function serveWebSocketRemoteCommand(
 ): WebSocketRemoteCommand {
   const { codec, halfClose, jsonStatus } = webSocketCommandProtocols[protocol]
   const connection = new WebSocketChannels(socket, { ...options, codec, halfClose })
+  // The greeting goes to the first channel on which the client may look for something.
+  const { stdin, stdout } = wanted
   const stderr = wanted.stderr && !wanted.tty
   const streams = {
-    error: connection.open(channels.error),
-    stdin: wanted.stdin ? connection.open(channels.stdin) : undefined,
-    stdout: wanted.stdout ? connection.open(channels.stdout) : undefined,
-    stderr: stderr ? connection.open(channels.stderr) : undefined,
+    error: connection.open(channels.error, !stdout && !stderr),
+    stdin: stdin ? connection.open(channels.stdin) : undefined,
+    stdout: stdout ? connection.open(channels.stdout, true) : undefined,
+    stderr: stderr ? connection.open(channels.stderr, !stdout) : undefined,
     resize: wanted.tty ? connection.open(channels.resize) : undefined,
   }
-  connection.greet(wanted.stdout ? channels.stdout : stderr ? channels.stderr : channels.error)
   return { connection, session: openRemoteCommandSession(streams, connection, jsonStatus) }
 }

@@ -22,7 +22,9 @@ export function upgradeToWebSocket(
     // Text messages may carry bytes: Kubernetes' servers do not look.
     skipUTF8Validation: true,
     maxPayload: maxMessageBytes,
-    handleProtocols: () => protocol || false,
   })
+  // `ws` takes no subprotocol with a slash in its name, which SPDY/3.1+portforward.k8s.io has: it never sees them.
+  delete request.headers['sec-websocket-protocol']
+  if (protocol !== '') server.on('headers', (headers) => headers.push(`Sec-WebSocket-Protocol: ${protocol}`))
   return new Promise((resolve) => server.handleUpgrade(request, socket, head, resolve))
 }
