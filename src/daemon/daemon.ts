@@ -86,7 +86,12 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const cgroups = detectCgroups()
   const pods = new Pods({
     layout,
-    settings: { cgroupParent: config.cgroup_parent, cgroupDriver: standard.cgroupDriver },
+    settings: {
+      cgroupParent: config.cgroup_parent,
+      cgroupDriver: standard.cgroupDriver,
+      cdiDirs: config.cdi_dirs,
+      hooksDirs: config.hooks_dirs,
+    },
     handlers,
     sandboxes,
     containers,

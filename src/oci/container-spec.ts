@@ -1,3 +1,8 @@
+import { withCdiEdits } from './cdi/apply-edits.ts'
+import { findCdiEdits } from './cdi/find-edits.ts'
+import { requestedCdiDevices } from './cdi/requested-devices.ts'
+import { withHookFiles } from './hooks/apply-hooks.ts'
+import { readHookFiles } from './hooks/hook-files.ts'
 import { accountsOf } from './read-accounts.ts'
 import { findHostDevices, findRequestedDevices } from './find-devices.ts'
 import { checkHostPaths, findHostPaths } from './find-host-path.ts'
@@ -7,6 +12,7 @@ import { withBaseSpec } from './spec/base.ts'
 import { buildSpec } from './spec/build.ts'
 import type { SpecInput } from './spec/input.ts'
 import type { HostPath } from './spec/mounts.ts'
+import { refuseResourceClasses } from './spec/resource-classes.ts'
 import { seccompChoice } from './spec/security.ts'
 import { type ResolvedUser, resolveUser } from './spec/user.ts'
 
@@ -14,6 +20,9 @@ import { type ResolvedUser, resolveUser } from './spec/user.ts'
 export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'hostDevices' | 'localhostSeccomp'> & {
   /** Where the images that its mounts show are mounted, by the place of the mount. */
   readonly imageVolumes?: ReadonlyMap<number, string>
+  /** Folders with descriptions of CDI devices and with OCI hooks; later ones go before earlier ones. */
+  readonly cdiDirs?: readonly string[]
+  readonly hooksDirs?: readonly string[]
 }
 
 /**
@@ -34,11 +43,19 @@ export function containerSpec(request: SpecRequest): { readonly spec: Spec; read
     ...(seccomp?.kind === 'localhost' && { localhostSeccomp: loadSeccompProfile(seccomp.reference) }),
   }
   // Once without looking at the host paths, so that a bad request is refused before any of them is made.
+  const edits = findCdiEdits(requestedCdiDevices(container), request.cdiDirs ?? [])
+  const hookFiles = readHookFiles(request.hooksDirs ?? [])
+  refuseResourceClasses({ ...request.sandbox.annotations, ...container.annotations })
   const images = request.imageVolumes ?? new Map<number, string>()
   checkHostPaths(container.mounts, images)
   buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
   const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts, images) })
-  return { spec: withBaseSpec(spec, request.handler?.baseSpec), user }
+  const edited = withCdiEdits(withBaseSpec(spec, request.handler?.baseSpec), edits)
+  const facts = {
+    annotations: { ...request.sandbox.annotations, ...container.annotations },
+    hasBindMounts: container.mounts.length > 0,
+  }
+  return { spec: withHookFiles(edited, hookFiles, facts), user }
 }
 
 const anyHostPath: HostPath = { source: '/', mountPoint: '/', propagation: 'shared' }

@@ -119,6 +119,8 @@ async function make(
     host: handler.host,
     sysctlsApplied: true,
     imageVolumes,
+    cdiDirs: parts.settings.cdiDirs,
+    hooksDirs: parts.settings.hooksDirs,
   })
   writeBundle(layout.bundle, spec)
   if (!config.tty) {

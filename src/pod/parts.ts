@@ -48,4 +48,7 @@ export interface PodSettings {
   /** The cgroup of pods whose configuration names none, as a path below the hierarchy. */
   readonly cgroupParent: string
   readonly cgroupDriver: CgroupDriver
+  /** Folders with descriptions of CDI devices, and with OCI hooks; later ones go before earlier ones. */
+  readonly cdiDirs: readonly string[]
+  readonly hooksDirs: readonly string[]
 }
