@@ -18,7 +18,7 @@ import { WritableLayers } from './writable-layers.ts'
 export interface StatsParts {
   readonly sandboxes: { watch(listener: RecordListener<SandboxRecord>): void }
   readonly containers: { all(): Iterable<ContainerRecord>; watch(listener: RecordListener<ContainerRecord>): void }
-  readonly cgroups: Pick<Cgroups, 'usage' | 'pids'>
+  readonly cgroups: Pick<Cgroups, 'usage' | 'processCount'>
   readonly layout: Layout
   readonly clock: Clock
   readonly log: Logger
@@ -92,7 +92,7 @@ export class Stats implements Disposable {
       record,
       at,
       ...this.#withRate(record.id, usage, at - record.createdAt),
-      processes: containers.reduce((sum, sample) => sum + this.#parts.cgroups.pids(sample.record.cgroup).length, 0),
+      processes: containers.reduce((sum, sample) => sum + this.#parts.cgroups.processCount(sample.record.cgroup), 0),
       ...(network && { network }),
       containers,
     }

@@ -19,6 +19,9 @@ export interface Cgroups {
   /** The processes in the cgroup and below it, in no order; empty when there is no such cgroup. */
   pids(path: string): number[]
 
+  /** How many processes there are in the cgroup and below it, for statistics. */
+  processCount(path: string): number
+
   /**
    * Kills every process in the cgroup and below, those that are being forked too, and returns when all are gone.
    * Throws deadline-exceeded, with the pids, when some are still there after `timeoutMs` (default 10 s): they hang in the kernel.

@@ -21,6 +21,10 @@ export class FakeCgroups implements Cgroups {
     return this.#below(path).flatMap((each) => this.processes.get(each) ?? [])
   }
 
+  processCount(path: string): number {
+    return this.pids(path).length
+  }
+
   async kill(path: string): Promise<void> {
     this.calls.push(`kill ${path}`)
     for (const each of this.#below(path)) this.processes.set(each, [])

@@ -33,6 +33,12 @@ export class CgroupsV1 implements Cgroups {
     return [...new Set(this.#folders(path).flatMap(pidsBelow))]
   }
 
+  /** Of one hierarchy: the runtime has put them into the same cgroup in all. */
+  processCount(path: string): number {
+    const folder = this.#folder('pids', path) ?? this.#folder('memory', path) ?? this.#folders(path)[0]
+    return folder === undefined ? 0 : pidsBelow(folder).length
+  }
+
   async kill(path: string, timeoutMs = 10_000): Promise<void> {
     const list = () => this.pids(path)
     await killUntilEmpty(path, list, () => this.#killFrozen(path, list), timeoutMs)

@@ -33,6 +33,10 @@ export class CgroupsV2 implements Cgroups {
     return pidsBelow(cgroupFolder(this.#root, path))
   }
 
+  processCount(path: string): number {
+    return this.pids(path).length
+  }
+
   async kill(path: string, timeoutMs = 10_000): Promise<void> {
     const folder = cgroupFolder(this.#root, path)
     const list = () => pidsBelow(folder)
