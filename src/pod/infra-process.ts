@@ -39,7 +39,7 @@ export async function startInfraProcess(
   }
 }
 
-const script = "trap '' CHLD; echo pause >/proc/self/comm; while :; do read _; done"
+const script = "trap '' CHLD; printf pause >/proc/self/comm; while :; do read _; done"
 
 /** Kills the init, and with it whatever is left in the pod's PID namespace. No error when there is none. */
 export function stopInfraProcess(layout: SandboxLayout): void {
@@ -67,6 +67,11 @@ export function infraProcessAlive(layout: SandboxLayout): boolean {
   } catch {
     return false
   }
+}
+
+/** The pid of the pod's init; undefined for a pod without one. */
+export function infraProcessPid(layout: SandboxLayout): number | undefined {
+  return readInfra(layout)?.pid
 }
 
 function readInfra(layout: SandboxLayout): { readonly pid: number; readonly startTime: string } | undefined {

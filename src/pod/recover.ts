@@ -11,6 +11,7 @@ import { removeContainerFiles } from './remove-container.ts'
 import { sharesPidNamespace } from './sandbox-config.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
+import { watchInfraProcess } from './watch-infra.ts'
 
 /**
  * Brings the records and the machine together after berthd was away, however it ended. Total: no record makes it fail, and
@@ -30,6 +31,7 @@ export async function recover(parts: PodParts): Promise<void> {
   const shims = new Set([...parts.sandboxes.all()].map((sandbox) => sandbox.shim))
   await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
   stopLostSandboxes(parts)
+  for (const sandbox of parts.sandboxes.all()) if (sandbox.state.phase === 'ready') watchInfraProcess(parts, sandbox)
   await sweep(parts)
 }
 

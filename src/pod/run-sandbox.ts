@@ -16,6 +16,7 @@ import { fingerprint } from './fingerprint.ts'
 import { startInfraProcess, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import {
+  checkSandboxUser,
   hostPorts,
   onHostNetwork,
   podCgroup,
@@ -27,6 +28,7 @@ import {
 import { giveSandboxFiles, removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
 import { makeSandboxNamespaces } from './sandbox-namespaces.ts'
 import { sandboxUserNamespace } from './sandbox-user-namespace.ts'
+import { watchInfraProcess } from './watch-infra.ts'
 
 /**
  * Makes a pod's sandbox: its namespaces, files and network. It is ready, with its addresses known, when this resolves, with
@@ -84,6 +86,7 @@ async function make(
   const dns = podDns(config)
   if (dns) resolvConf(dns)
   podSysctls(config)
+  checkSandboxUser(config)
   const userns = sandboxUserNamespace(config, parts.handlers.get(runtimeHandler))
   const { cgroupDriver } = parts.handlers.usable(runtimeHandler)
   const cgroup = parentPath(podCgroup(parts, config), cgroupDriver)
@@ -136,6 +139,8 @@ async function make(
   await shimReady
   parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))
   undo.commit()
+  const made = parts.sandboxes.get(id)
+  if (made) watchInfraProcess(parts, made)
   return id
 }
 

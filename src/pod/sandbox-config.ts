@@ -18,6 +18,14 @@ export function sandboxMetadata(config: PodSandboxConfig | undefined): PodSandbo
   return metadata
 }
 
+/** What the kubelet relies on: a group needs its user (kubelet-contract F3). */
+export function checkSandboxUser(config: PodSandboxConfig): void {
+  const security = config.linux?.securityContext
+  if (security?.runAsGroup && !security.runAsUser) {
+    throw invalidArgument('security_context.run_as_group of the sandbox is set without run_as_user')
+  }
+}
+
 /** Under which key a repeated RunPodSandbox meets the first. */
 export function sandboxKey(metadata: PodSandboxMetadata): string {
   return `${metadata.namespace}/${metadata.name}/${metadata.uid}/${metadata.attempt}`
