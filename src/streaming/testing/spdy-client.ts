@@ -25,6 +25,7 @@ export interface Answer {
 export async function askUpgrade(url: string, headers: Record<string, string>, method = 'POST'): Promise<Answer> {
   const { hostname, port, pathname } = new URL(url)
   const socket = connect(Number(port), hostname)
+  socket.setNoDelay(true)
   socket.on('error', () => {})
   const lines = [`${method} ${pathname} HTTP/1.1`, 'Host: berth', ...Object.entries(headers).map((h) => h.join(': '))]
   socket.write(`${lines.join('\r\n')}\r\n\r\n`)
