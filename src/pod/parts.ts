@@ -35,7 +35,7 @@ export interface PodParts {
   /** Changes of resources, by container id. */
   readonly updates: KeyedQueue
   readonly network: NetworkPort
-  readonly images: Pick<Images, 'use'>
+  readonly images: Pick<Images, 'use' | 'status' | 'sweep'>
   readonly shims: ShimPool
   readonly cgroups: Cgroups
   readonly reaper: Reaper

@@ -1,6 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, failedPrecondition } from '../lib/errors.ts'
+import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
 import { unmount } from '../linux/mount.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { clearRuntime } from './clear-runtime.ts'
@@ -26,9 +26,18 @@ export async function removeContainer(parts: PodParts, id: string): Promise<void
       parts.containers.delete(container.id)
       parts.exits.settle(container.id)
       parts.clearings.delete(container.id)
+      await sweepImages(parts, container)
     },
     () => failedPrecondition(`container "${container.id}" is being removed`),
   )
+}
+
+/** Layers of an image that was removed while the container used them have no user any more. */
+async function sweepImages(parts: PodParts, container: ContainerRecord): Promise<void> {
+  const used = [container.imageId, ...(container.imageVolumes ?? []).map(({ imageId }) => imageId)]
+  if (used.every((id) => parts.images.status(id))) return
+  // The container is gone all the same; whatever is left is swept with the next one.
+  await parts.images.sweep().catch((error) => parts.log.warn({ error: messageOf(error) }, 'cannot sweep image layers'))
 }
 
 /** Removes every container of a sandbox, side by side. */

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { CriError } from '../../src/client/index.ts'
 import { ContainerState, Signal } from '../../src/gen/cri_pb.ts'
 import { conformance } from '../harness/conformance.ts'
 import { buildImage, buildLayer, busyboxItems } from '../registry/image-builder.ts'
@@ -206,6 +207,7 @@ test('containers, as the kubelet relies on them', { timeout: 240_000 }, async (t
     assert.equal((await client.status(plain)).stopSignal, Signal.SIGTERM)
     const asked = client.containerConfig('asked', '', { image: { image: own }, stopSignal: Signal.SIGQUIT })
     assert.equal((await client.status(await client.createContainer(pod, asked))).stopSignal, Signal.SIGQUIT)
+    await client.image.removeImage({ image: { image: own } })
   })
 
   await part('a container is told to have ended only when all it wrote is in its log', async () => {
@@ -264,16 +266,18 @@ test('containers, as the kubelet relies on them', { timeout: 240_000 }, async (t
       const container = await client.runContainer(pod, client.containerConfig('c', "trap '' TERM; echo up; sleep 1000"))
       await client.logged(container, 'up')
       const { logPath } = await client.status(container)
-      let removing = true
-      const removal = remove(container).finally(() => {
-        removing = false
-      })
-      while (removing) {
+      const removal = remove(container).then(() => 'removed')
+      const look = async () => {
         for (const { id } of (await client.runtime.listContainers({})).containers) {
-          const status = await client.runtime.containerStatus({ containerId: id }).catch((error) => error.codeName)
-          assert.ok(status === 'NOT_FOUND' || status.status.logPath === logPath)
+          const seen = await client.runtime.containerStatus({ containerId: id }).then(
+            ({ status }) => status?.logPath,
+            (error: CriError) => error.codeName,
+          )
+          assert.ok(seen === 'NOT_FOUND' || seen === logPath, seen)
         }
+        return 'looked'
       }
+      while ((await Promise.race([removal, look()])) === 'looked');
       await removal
       assert.deepEqual((await client.runtime.listContainers({})).containers, [])
       assert.match(readFileSync(logPath, 'utf8'), /up/)
