@@ -8,19 +8,22 @@ export interface FolderUsage {
   readonly inodes: number
 }
 
+/** So many names are read in one step: about 0.2 ms. */
+const namesPerStep = 256
+
 /**
- * Measures a folder with all that is in it, step by step: each `next()` looks at one file, a few microseconds, and answers
- * what was found so far. Files with several names count once; what is on another file system, or goes while it is being
- * measured, does not count.
+ * Measures a folder with all that is in it, step by step: each `next()` looks at one file, a few microseconds, or reads a
+ * part of a folder, and answers what was found so far. Files with several names count once; what is on another file system,
+ * or goes while it is being measured, does not count. Whoever does not go on to the end calls `return()`.
  */
 export function* measureFolder(folder: string): Generator<FolderUsage, FolderUsage> {
   const linked = new Set<number>()
   let bytes = 0
   let inodes = 0
   const top = lstatSync(folder, { throwIfNoEntry: false })
-  const folders = top ? [folder] : []
-  for (let path = folders.pop(); path !== undefined; path = folders.pop()) {
-    const stat = lstat(path)
+  const paths = top ? [folder] : []
+  for (let path = paths.pop(); path !== undefined; path = paths.pop()) {
+    const stat = unlessPassing(path, (each) => lstatSync(each, { throwIfNoEntry: false }))
     if (!stat || stat.dev !== top?.dev) continue
     if (stat.nlink > 1 && !stat.isDirectory()) {
       if (linked.has(stat.ino)) continue
@@ -28,37 +31,38 @@ export function* measureFolder(folder: string): Generator<FolderUsage, FolderUsa
     }
     bytes += stat.blocks * 512
     inodes++
-    if (stat.isDirectory()) for (const name of names(path)) folders.push(join(path, name))
     yield { bytes, inodes }
+    if (!stat.isDirectory()) continue
+    for (const names of namesIn(path)) {
+      for (const name of names) paths.push(join(path, name))
+      yield { bytes, inodes }
+    }
   }
   return { bytes, inodes }
 }
 
-function lstat(path: string) {
+function* namesIn(folder: string): Generator<string[]> {
+  const entries = unlessPassing(folder, (path) => opendirSync(path, { bufferSize: namesPerStep }))
+  if (!entries) return
   try {
-    return lstatSync(path, { throwIfNoEntry: false })
-  } catch (error) {
-    if (isPassing(error)) return undefined
-    throw error
-  }
-}
-
-function names(folder: string): string[] {
-  const found: string[] = []
-  try {
-    const entries = opendirSync(folder, { bufferSize: 256 })
-    try {
-      for (let entry = entries.readSync(); entry; entry = entries.readSync()) found.push(entry.name)
-    } finally {
-      entries.closeSync()
+    for (let names: string[] = []; ; names = []) {
+      let entry = entries.readSync()
+      for (; entry && names.length < namesPerStep - 1; entry = entries.readSync()) names.push(entry.name)
+      if (entry) names.push(entry.name)
+      if (names.length > 0) yield names
+      if (!entry) return
     }
-  } catch (error) {
-    if (!isPassing(error)) throw error
+  } finally {
+    entries.closeSync()
   }
-  return found
 }
 
 /** The container goes on meanwhile, and its paths may be longer than the host takes. */
-function isPassing(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESTALE'].includes(errnoOf(error) ?? '')
+function unlessPassing<T>(path: string, look: (path: string) => T): T | undefined {
+  try {
+    return look(path)
+  } catch (error) {
+    if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENAMETOOLONG', 'ESTALE'].includes(errnoOf(error) ?? '')) return undefined
+    throw error
+  }
 }

@@ -30,6 +30,8 @@ test('what a folder takes: its folders too, a file with two names once, no link 
   const { bytes, inodes } = measure(path)
   assert.equal(inodes, 4)
   assert.ok(bytes >= 100_000 && bytes < 140_000, String(bytes))
+  for (let n = 0; n < 1000; n++) writeFileSync(join(path, 'a', String(n)), '')
+  assert.equal(measure(path).inodes, 1004)
   assert.deepEqual(measure(join(path, 'gone')), { bytes: 0, inodes: 0 })
 })
 

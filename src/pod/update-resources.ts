@@ -10,6 +10,7 @@ import {
 } from '../gen/cri_pb.ts'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
 import { writeBundle } from '../oci/bundle.ts'
+import { OciRuntime } from '../oci/runtime.ts'
 import type { Spec } from '../oci/runtime-spec.ts'
 import { oomScoreAdj } from '../oci/spec/oom-score.ts'
 import { cgroupLimits } from '../oci/spec/resources.ts'
@@ -17,6 +18,9 @@ import type { ContainerRecord } from '../state/container-record.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import { mergeResources } from './merge-resources.ts'
 import type { PodParts } from './parts.ts'
+
+/** How long systemd may take, in milliseconds. */
+const systemdPatienceMs = 30_000
 
 /**
  * Changes the limits of a container: all that are asked for, or none. Of one that runs, in its cgroup at once; of one that is
@@ -55,7 +59,7 @@ async function update(parts: PodParts, container: ContainerRecord, asked: LinuxC
       updateBundle(parts, container, merged)
       break
     case 'running':
-      await parts.cgroups.limit(container.cgroup, cgroupLimits(asked, parts.host), Number(before?.cpuShares ?? 0n))
+      await changeLimits(parts, container, asked)
       break
     default:
       throw failedPrecondition(
@@ -68,6 +72,30 @@ async function update(parts: PodParts, container: ContainerRecord, asked: LinuxC
     config.linux.resources = merged
     return { ...record, config }
   })
+}
+
+/**
+ * In the cgroup itself: at once, and all or none. With the systemd driver the OCI runtime tells systemd too, which would
+ * otherwise bring the old limits back when it reloads its units.
+ */
+async function changeLimits(
+  parts: PodParts,
+  container: ContainerRecord,
+  asked: LinuxContainerResources,
+): Promise<void> {
+  const { runtimeHandler } = getSandbox(parts, container.sandboxId)
+  const { command, cgroupDriver } = parts.handlers.get(runtimeHandler)
+  const before = container.config.linux?.resources
+  const limits = cgroupLimits(asked, parts.host)
+  await parts.cgroups.limit(container.cgroup, limits, Number(before?.cpuShares ?? 0n))
+  if (cgroupDriver !== 'systemd') return
+  try {
+    const runtime = new OciRuntime({ ...command, reaper: parts.reaper })
+    await runtime.update({ id: container.id, resources: limits, signal: AbortSignal.timeout(systemdPatienceMs) })
+  } catch (error) {
+    await parts.cgroups.limit(container.cgroup, cgroupLimits(before, parts.host), Number(asked.cpuShares))
+    throw error
+  }
 }
 
 function updateBundle(parts: PodParts, container: ContainerRecord, resources: LinuxContainerResources): void {
