@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
 import { ContainerConfigSchema, NamespaceMode, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { createClock } from '../lib/clock.ts'
-import { createLogger } from '../lib/log.ts'
+import { silentLogger } from '../lib/log.ts'
 import { FakeCgroups } from '../linux/cgroup/fake-cgroups.ts'
 import { Layout } from '../pod/layout.ts'
 import { type ContainerRecord, containerRecords } from '../state/container-record.ts'
@@ -27,7 +27,7 @@ function setting() {
     cgroups,
     layout: new Layout('/nowhere/lib', '/nowhere/run'),
     clock: createClock(),
-    log: createLogger('test', 'error'),
+    log: silentLogger,
     network: () => [{ name: 'eth0', received: traffic, sent: traffic }],
   })
   const container = (id: string, sandboxId: string, cgroup: string, state = running): ContainerRecord => {

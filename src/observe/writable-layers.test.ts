@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { createLogger } from '../lib/log.ts'
+import { silentLogger } from '../lib/log.ts'
 import { measureFolder } from './folder-usage.ts'
 import { WritableLayers } from './writable-layers.ts'
 
@@ -39,7 +39,7 @@ test('a small layer is known at once, a large one soon, and neither is measured 
   const small = folder(t)
   const large = folder(t)
   for (let n = 0; n < 400; n++) writeFileSync(join(large, String(n)), '')
-  using layers = new WritableLayers(createLogger('test', 'error'))
+  using layers = new WritableLayers(silentLogger)
   assert.equal(layers.usage('small', small).inodes, 1)
   assert.ok(layers.usage('large', large).inodes < 401)
   for (let tries = 0; layers.usage('large', large).inodes < 401 && tries < 100; tries++) await sleep(20)

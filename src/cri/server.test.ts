@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { create } from '@bufbuild/protobuf'
+import { type CriConnection, CriError, connect } from '../client/index.ts'
+import { PodSandboxConfigSchema } from '../gen/cri_pb.ts'
+import { BerthError } from '../lib/errors.ts'
+import { silentLogger } from '../lib/log.ts'
+import type { PodEvent } from '../observe/pod-event.ts'
+import { createCriServer, listen } from './server.ts'
+import type { Services } from './services.ts'
+
+/** A server whose events are those of `subscribe`, and a client of it. */
+async function serve(t: TestContext, subscribe: (signal: AbortSignal) => AsyncIterable<PodEvent>) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-cri-'))
+  const server = createCriServer({ events: { subscribe } } as unknown as Services, silentLogger)
+  await listen(server, join(folder, 'cri.sock'))
+  const client: CriConnection = connect(`unix://${join(folder, 'cri.sock')}`)
+  t.after(() => {
+    client.close()
+    server.forceShutdown()
+    rmSync(folder, { recursive: true })
+  })
+  return client.runtime
+}
+
+/** About 100 kB. */
+function event(number: number): PodEvent {
+  const config = create(PodSandboxConfigSchema, { annotations: { long: 'x'.repeat(100_000) } })
+  const base = { fingerprint: '', runtimeHandler: '', createdAt: 1n, shim: '0', ips: [] }
+  const sandbox = { ...base, id: 's', config, state: { phase: 'ready' } } as const
+  return { type: 'created', id: String(number), at: BigInt(number), sandbox, containers: [] }
+}
+
+test('a stream goes as fast as its reader, and ends with it', { timeout: 20_000 }, async (t) => {
+  let made = 0
+  const ended = Promise.withResolvers<void>()
+  const runtime = await serve(t, async function* () {
+    try {
+      for (;;) yield event(made++)
+    } finally {
+      ended.resolve()
+    }
+  })
+  const ids: string[] = []
+  for await (const { containerId } of runtime.getContainerEvents({})) {
+    ids.push(containerId)
+    if (ids.length === 3) {
+      await sleep(300)
+      assert.ok(made < 300, `${made} events are on their way to a reader that has taken 3`)
+    }
+    if (ids.length === 500) break
+  }
+  assert.deepEqual(
+    ids,
+    ids.map((_, index) => String(index)),
+  )
+  await ended.promise
+})
+
+test('a stream ends with what its source throws', { timeout: 20_000 }, async (t) => {
+  const runtime = await serve(t, async function* () {
+    yield event(0)
+    throw new BerthError('resource-exhausted', 'too far behind')
+  })
+  const seen: string[] = []
+  await assert.rejects(
+    async () => {
+      for await (const { containerId } of runtime.getContainerEvents({})) seen.push(containerId)
+    },
+    (error) => error instanceof CriError && error.codeName === 'RESOURCE_EXHAUSTED' && /too far/.test(error.message),
+  )
+  assert.deepEqual(seen, ['0'])
+})
