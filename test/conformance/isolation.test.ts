@@ -147,12 +147,14 @@ test('namespaces, privileges and ports', { timeout: 240_000 }, async (t) => {
         ],
       }),
     )
-    const server = 'while :; do printf "HTTP/1.0 200 OK\\r\\n\\r\\nfrom the pod" | nc -l -p 80; done'
+    const server = 'echo from the pod >/tmp/index.html; exec httpd -f -p 80 -h /tmp'
     const container = await client.runContainer(pod, client.containerConfig('c', server))
-    await new Promise((resolve) => setTimeout(resolve, 200))
     for (const port of ports) {
-      const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(5000) })
-      assert.equal(await response.text(), 'from the pod')
+      const text = await eventually('the pod answers', async () => {
+        const response = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(2000) })
+        return response.text()
+      })
+      assert.equal(text, 'from the pod\n')
     }
     const rules = spawnSync('/usr/sbin/iptables-save', ['-t', 'nat'], { encoding: 'utf8' }).stdout
     const address = (await client.runtime.podSandboxStatus({ podSandboxId: pod })).status?.network?.ip
