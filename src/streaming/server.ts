@@ -79,7 +79,7 @@ export class StreamingServer {
       keepAliveTimeout: 1000,
     }
     this.#server = options.tls
-      ? createTlsServer({ ...httpOptions, ...options.tls, minVersion: 'TLSv1.2' })
+      ? createTlsServer({ ...httpOptions, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeout })
       : createServer(httpOptions)
     this.#server.maxConnections = options.maxConnections ?? 1000
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))

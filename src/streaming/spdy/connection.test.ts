@@ -140,6 +140,16 @@ test('after GOAWAY of the client and the end of its streams, the connection is c
   await client.until(() => client.closed, 'the end')
 })
 
+test('a command that ends after the GOAWAY of the client is not answered twice', async (t) => {
+  const { server } = await startStreaming(t)
+  const { client, id } = await openExec(server.url(exec()), types)
+  client.frame(7, 0, words(0, 0))
+  client.data(id('stdin'), 'x', true)
+  await client.until(() => client.closed, 'the end')
+  assert.equal(client.text(id('stdout')), 'x')
+  assert.equal(client.frames.filter(({ type }) => type === 7).length, 1)
+})
+
 test('a client that keeps windows is held to them, stream by stream', async (t) => {
   const { server, commands } = await startStreaming(t)
   const sent = Promise.withResolvers<void>()

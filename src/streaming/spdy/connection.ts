@@ -110,7 +110,11 @@ export class SpdyConnection {
    * the transport has taken all of it, or is gone. Never rejects.
    */
   close(status: number = goawayStatus.ok): Promise<void> {
-    this.#closing ??= this.#close(status)
+    if (!this.#closing) {
+      const { promise, resolve } = Promise.withResolvers<void>()
+      this.#closing = promise
+      void this.#close(status).then(resolve)
+    }
     return this.#closing
   }
 
@@ -125,15 +129,15 @@ export class SpdyConnection {
     this.#loseStreams()
     this.#transport.resume()
     const { polite, final } = this.#options.limits.lingerMs
-    await new Promise<void>((resolve) => {
-      this.#transport.write(this.#writer.goaway(this.#lastId, status), () => resolve())
-      this.#transport.once('close', resolve)
-    })
     const impatient = setTimeout(() => this.#transport.end(), polite)
     const done = setTimeout(() => this.#transport.destroy(), polite + final)
     void this.closed.then(() => {
       clearTimeout(impatient)
       clearTimeout(done)
+    })
+    await new Promise<void>((resolve) => {
+      this.#transport.write(this.#writer.goaway(this.#lastId, status), () => resolve())
+      this.#transport.once('close', resolve)
     })
   }
 
