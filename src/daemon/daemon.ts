@@ -7,6 +7,7 @@ import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
+import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { takeLock } from '../linux/lock-file.ts'
 import { Reaper } from '../linux/reaper.ts'
@@ -105,6 +106,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     images,
     shims,
     cgroups,
+    warmup: new AttachWarmup(),
     reaper,
     host: standard.host,
     clock,

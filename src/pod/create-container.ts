@@ -83,6 +83,8 @@ async function make(
   const owner = userns && { userns: parts.layout.sandbox(sandbox.id).userns, hostId: userns.hostID }
   await using undo = new UndoStack(parts.log.child({ container: id }))
 
+  // Most often the start of the container comes next.
+  parts.warmup.expectAttach()
   setStage('writing its record')
   parts.containers.put({
     id,

@@ -2,6 +2,7 @@ import type { Images } from '../image/images.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
+import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { Reaper } from '../linux/reaper.ts'
@@ -38,6 +39,7 @@ export interface PodParts {
   readonly images: Pick<Images, 'use' | 'status' | 'sweep'>
   readonly shims: ShimPool
   readonly cgroups: Cgroups
+  readonly warmup: AttachWarmup
   readonly reaper: Reaper
   readonly host: HostFacts
   readonly clock: Clock

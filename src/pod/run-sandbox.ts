@@ -135,6 +135,7 @@ async function make(
   }
   if (userns) giveSandboxFiles(layout, userns.hostID)
 
+  parts.warmup.expectAttach()
   setStage('waiting for its shim')
   await shimReady
   parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))

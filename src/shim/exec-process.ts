@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { descendantsOf, readProcessStat } from '../linux/process-stat.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
@@ -46,11 +47,17 @@ let lastExec = 0
 export class ExecStarter {
   readonly #reaper: Reaper
   readonly #cgroups: Pick<Cgroups, 'pids'>
+  readonly #warmup: Pick<AttachWarmup, 'expectAttach'>
   readonly #slots = new FairSlots(maxStarting)
 
-  constructor(parts: { readonly reaper: Reaper; readonly cgroups: Pick<Cgroups, 'pids'> }) {
+  constructor(parts: {
+    readonly reaper: Reaper
+    readonly cgroups: Pick<Cgroups, 'pids'>
+    readonly warmup: Pick<AttachWarmup, 'expectAttach'>
+  }) {
     this.#reaper = parts.reaper
     this.#cgroups = parts.cgroups
+    this.#warmup = parts.warmup
   }
 
   /**
@@ -65,6 +72,7 @@ export class ExecStarter {
   ): Promise<ExecProcess> {
     return this.#slots.run(request.id, async () => {
       isWanted()
+      this.#warmup.expectAttach()
       const { id, bundle, cgroup } = request
       const name = `exec-${++lastExec}`
       const file = (suffix: string) => join(bundle, `${name}.${suffix}`)

@@ -3,6 +3,7 @@ import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
+import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
@@ -27,7 +28,8 @@ for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal
 
 becomeSubreaper()
 const server = createServer((connection) => shim.serve(connection))
-const shim = new ShimServer({ reaper: new Reaper({ adopt: true }), cgroups: detectCgroups(), log }, () => {
+const parts = { reaper: new Reaper({ adopt: true }), cgroups: detectCgroups(), warmup: new AttachWarmup(), log }
+const shim = new ShimServer(parts, () => {
   rmSync(socket, { force: true })
   // After the answer has been written.
   setImmediate(() => process.exit(0))

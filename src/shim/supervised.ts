@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { createClock } from '../lib/clock.ts'
 import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { ConsoleSocket } from '../linux/console-socket.ts'
 import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../linux/fifo.ts'
@@ -16,6 +17,7 @@ import type { ContainerExit, ContainerLaunch, StartedContainer, SupervisedContai
 export interface SupervisorParts {
   readonly reaper: Reaper
   readonly cgroups: Cgroups
+  readonly warmup: AttachWarmup
   readonly log: Logger
 }
 
@@ -52,6 +54,7 @@ export class SupervisedProcess {
 
   /** Runs the container. On failure the runtime's traces of it are removed. */
   async start(signal: AbortSignal): Promise<StartedContainer> {
+    this.#parts.warmup.expectAttach()
     const { id, bundle, logPath, tty } = this.#launch
     this.#output = new ContainerOutput(logPath, this.#log)
     const request = { id, bundle, pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log'), signal }
