@@ -1,3 +1,4 @@
+import { checkKernelFolders } from './check-root.ts'
 import { withCdiEdits } from './cdi/apply-edits.ts'
 import { findCdiEdits } from './cdi/find-edits.ts'
 import { requestedCdiDevices } from './cdi/requested-devices.ts'
@@ -33,6 +34,7 @@ export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'ho
 export function containerSpec(request: SpecRequest): { readonly spec: Spec; readonly user: ResolvedUser } {
   const { container, image, rootfsPath } = request
   const security = container.linux?.securityContext
+  checkKernelFolders(rootfsPath, image.name)
   const seccomp = seccompChoice(security)
   const user = resolveUser(security, image.user, image.name, accountsOf(rootfsPath))
   const input = {
