@@ -29,8 +29,8 @@ export class StartedBerthd {
     mkdirSync(dirname(logFile), { recursive: true, mode: 0o750 })
     const log = openSync(logFile, 'a', 0o640)
     // A session of its own: the terminal's Ctrl-C is for this script, which then asks berthd to end.
-    const main = join(repository, 'dist/berthd.js')
-    this.#process = spawn(process.execPath, [main, ...berthdArgs], { detached: true, stdio: ['ignore', log, log] })
+    const program = join(repository, 'bin/berthd')
+    this.#process = spawn(program, berthdArgs, { detached: true, stdio: ['ignore', log, log] })
     this.#logFile = logFile
     closeSync(log)
   }

@@ -4,6 +4,9 @@ import { unavailable } from '../lib/errors.ts'
 import { createPipe } from '../linux/pipe.ts'
 import { spawn } from '../linux/spawn.ts'
 
+/** A shim handles buffers that die young and does little else: a small nursery and no threads for the compiler suffice. */
+const nodeFlags = ['--max-semi-space-size=1', '--v8-pool-size=0']
+
 export interface ShimProcessRequest {
   /** The program of the shim: `main.ts` beside this file, or its bundle. */
   readonly entry: string
@@ -21,7 +24,7 @@ export async function startShim(request: ShimProcessRequest): Promise<number> {
   const stderr = openSync(request.log, 'a', 0o640)
   const pid = spawn({
     file: process.execPath,
-    args: ['--disable-warning=ExperimentalWarning', request.entry, '--socket', request.socket, '--log', request.log],
+    args: [...nodeFlags, request.entry, '--socket', request.socket, '--log', request.log],
     env: { PATH: process.env.PATH ?? '' },
     cwd: '/',
     stdin,
