@@ -26,3 +26,10 @@ export function setNonBlocking(fd: number): void {
 export function duplicate(fd: number): number {
   return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl')
 }
+
+const F_SETPIPE_SZ = 1031
+
+/** Makes the pipe hold at least so many bytes, if it may; one that stays small is only slower (pipe(7)). */
+export function enlargePipe(fd: number, bytes: number): void {
+  libc.fcntl(fd, F_SETPIPE_SZ, bytes)
+}

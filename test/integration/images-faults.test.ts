@@ -733,12 +733,12 @@ test('a full disk: while downloading, while unpacking; then there is room', asyn
 test('kill -9 in the middle: the finished layer stays, the other is gone on with', async (t) => {
   const at = await place(t)
   const done = buildLayer([{ name: 'done', data: incompressible(300_000, 'done') }])
-  const half = buildLayer([{ name: 'half', data: incompressible(2_000_000, 'half') }])
+  const half = buildLayer([{ name: 'half', data: incompressible(4_000_000, 'half') }])
   at.registry.add('a', 'latest', buildImage({ layers: [done, half] }))
   const root = mkdtempSync(join(tmpdir(), 'berth-images-'))
   t.after(() => rmSync(root, { recursive: true, force: true }))
   const path = join(root, 'berth.db')
-  at.registry.plan = ({ url }) => (url.includes(half.digest) ? { do: 'stall', after: 1_000_000 } : undefined)
+  at.registry.plan = ({ url }) => (url.includes(half.digest) ? { do: 'stall', after: 3_000_000 } : undefined)
   const module = (name: string) => JSON.stringify(join(import.meta.dirname, '../../src', name))
   const script = `
     import { Images } from ${module('image/images.ts')}
@@ -750,7 +750,10 @@ test('kill -9 in the middle: the finished layer stays, the other is gone on with
     setInterval(() => console.log(images.progress()[0]?.layers.map(({ stage, unpackedBytes }) => stage + unpackedBytes).join()), 20)`
   const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['ignore', 'pipe', 'ignore'] })
   t.after(() => child.kill('SIGKILL'))
-  for await (const text of child.stdout) if (/done\d+,downloading[1-9]\d{5}/.test(String(text))) break
+  for await (const text of child.stdout) {
+    const staging = join(root, 'store/staging')
+    if (/done\d+,downloading[1-9]\d{5}/.test(String(text)) && readdirSync(staging).length > 0) break
+  }
   child.kill('SIGKILL')
   await once(child, 'exit')
   assert.deepEqual(readdirSync(join(root, 'store/layers')).length, 1)
@@ -772,7 +775,7 @@ test('kill -9 in the middle: the finished layer stays, the other is gone on with
   )
   assert.match(blobs.find(({ url }) => url.includes(half.digest))?.headers.range ?? '', /^bytes=[1-9]/)
   const { layerDirs } = images.use(`${at.registry.host}/a`)
-  assert.deepEqual(readFileSync(join(layerDirs[1]!, 'half')), incompressible(2_000_000, 'half'))
+  assert.deepEqual(readFileSync(join(layerDirs[1]!, 'half')), incompressible(4_000_000, 'half'))
 })
 
 test('digests are computed as everybody does', () => {

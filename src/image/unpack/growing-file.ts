@@ -54,6 +54,14 @@ export class GrowingFileWriter {
   }
 }
 
+/** The reader's side of {@link GrowingFileWriter.abandon}: whoever reads shall give up. */
+export function abandonReading({ shared }: GrowingFile): void {
+  const slots = new BigInt64Array(shared)
+  Atomics.store(slots, Slot.state, State.abandoned)
+  Atomics.add(slots, Slot.version, 1n)
+  Atomics.notify(slots, Slot.version)
+}
+
 /** The writer gave up. */
 export class AbandonedError extends Error {
   override readonly name = 'AbandonedError'
@@ -66,12 +74,16 @@ export class AbandonedError extends Error {
 /** The reader looks by itself this often, in milliseconds, should a wake-up ever be lost. */
 const longestWait = 1000
 
-/** The reader's side: every byte from the start. Throws {@link AbandonedError} when the writer gives up. */
-export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024): AsyncGenerator<Buffer> {
+/**
+ * The reader's side: every byte from the start, each piece good until the next is asked for. Throws {@link AbandonedError}
+ * when the writer gives up.
+ */
+export async function* readGrowingFile(file: GrowingFile, chunkSize = 256 * 1024): AsyncGenerator<Buffer> {
   const slots = new BigInt64Array(file.shared)
   // Opened when there is something to read: before that the file may not exist yet.
   let fd: number | undefined
   let at = 0
+  const chunk = Buffer.allocUnsafeSlow(chunkSize)
   try {
     for (;;) {
       const version = Atomics.load(slots, Slot.version)
@@ -80,8 +92,7 @@ export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024
       if (state === State.abandoned) throw new AbandonedError()
       if (Number(available) > at) {
         fd ??= openSync(file.path, 'r')
-        const chunk = Buffer.allocUnsafe(Math.min(chunkSize, Number(available) - at))
-        const count = readSync(fd, chunk, 0, chunk.length, at)
+        const count = readSync(fd, chunk, 0, Math.min(chunkSize, Number(available) - at), at)
         if (count === 0) throw new Error(`${file.path} is shorter than its writer said`)
         at += count
         yield chunk.subarray(0, count)

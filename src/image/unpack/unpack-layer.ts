@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
-import { once } from 'node:events'
-import { createDecompressor, detectCompression } from './decompress.ts'
-import { AbandonedError, type GrowingFile, readGrowingFile } from './growing-file.ts'
+import { ChunkRingReader, createChunkRing } from './chunk-ring.ts'
+import { type FeedResult, type FeedTask, feedLayer } from './feed-layer.ts'
+import { abandonReading, type GrowingFile } from './growing-file.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
 import { TarReader } from './tar-reader.ts'
 
@@ -15,6 +15,8 @@ export interface UnpackTask {
   readonly blobAlgorithm: string
   readonly diffAlgorithm: string
   readonly limits: LayerLimits
+  /** The path of igzip, when it is there. */
+  readonly igzip?: string
 }
 
 export interface UnpackResult {
@@ -27,105 +29,85 @@ export interface UnpackResult {
     readonly usage: LayerUsage
     readonly impliedFolders: readonly string[]
   }
-  /** Why unpacking failed. The blob was read to its end all the same: a wrong digest explains more than a broken tar. */
-  readonly failure?: { readonly message: string; readonly code?: string }
+  /** Why unpacking failed. The blob was read to its end all the same, unless the disk is full. */
+  readonly failure?: Failure
+}
+
+interface Failure {
+  readonly message: string
+  readonly code?: string
 }
 
 /**
- * Hashes, decompresses, hashes and extracts a layer in one pass, while it is still being downloaded. Throws only
- * {@link AbandonedError} and errors of reading the blob; the target may then be half-written.
+ * Unpacks a layer in one pass, while it is still being downloaded. Reading and decompressing is `feed`'s, which may well
+ * be another thread; the files are written here. Throws only an AbandonedError and errors of reading the blob;
+ * the target may then be half-written.
  */
-export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
-  const blobHash = createHash(task.blobAlgorithm)
-  let blobBytes = 0
+export async function unpackLayer(
+  task: UnpackTask,
+  feed: (task: FeedTask) => Promise<FeedResult> = feedLayer,
+): Promise<UnpackResult> {
+  const ring = createChunkRing()
+  const reader = new ChunkRingReader(ring)
+  const diffHash = createHash(task.diffAlgorithm)
+  const { blob, blobAlgorithm, igzip } = task
+  const feeding = feed({ blob, ring, blobAlgorithm, ...(igzip === undefined ? {} : { igzip }) })
+  const onEnd = () => reader.end()
+  feeding.then(onEnd, onEnd)
   let extraction: Extraction | undefined
-  let failure: UnpackResult['failure']
+  let failure: Failure | undefined
   try {
-    for await (const chunk of readGrowingFile(task.blob)) {
-      blobHash.update(chunk)
-      blobBytes += chunk.length
-      if (failure) continue
+    for (let chunk = await reader.next(); chunk; chunk = await reader.next()) {
       try {
-        extraction ??= startExtraction(task, chunk)
-        await extraction.write(chunk)
+        diffHash.update(chunk)
+        extraction ??= startExtraction(task)
+        extraction.tar.push(chunk)
       } catch (error) {
         failure = describe(error)
+        reader.refuse()
         // Nothing that could still come would help.
-        if (failure.code === 'ENOSPC' || failure.code === 'EDQUOT') break
+        if (isFull(failure)) abandonReading(blob)
+        break
       }
+      reader.release()
     }
-    const blobDigest = `${task.blobAlgorithm}:${blobHash.digest('hex')}`
-    if (failure) return { blobDigest, blobBytes, failure }
+    const { blobDigest, blobBytes, complete, ...fed } = await feeding.catch((error) => {
+      if (failure && isFull(failure)) return { blobDigest: '', blobBytes: 0, complete: false } as FeedResult
+      throw error
+    })
+    failure ??= fed.failure === undefined ? undefined : { message: fed.failure }
+    if (failure || !complete) return { blobDigest, blobBytes, ...(failure ? { failure } : {}) }
     try {
-      extraction ??= startExtraction(task, Buffer.alloc(0))
-      return { blobDigest, blobBytes, unpacked: await extraction.finish() }
+      const diffId = `${task.diffAlgorithm}:${diffHash.digest('hex')}`
+      extraction ??= startExtraction(task)
+      extraction.tar.finish()
+      return { blobDigest, blobBytes, unpacked: { diffId, ...extraction.writer.finish() } }
     } catch (error) {
       return { blobDigest, blobBytes, failure: describe(error) }
     }
   } finally {
-    extraction?.destroy()
+    extraction?.writer.close()
   }
 }
 
 interface Extraction {
-  write(chunk: Buffer): Promise<void>
-  finish(): Promise<NonNullable<UnpackResult['unpacked']>>
-  destroy(): void
+  readonly tar: TarReader
+  readonly writer: LayerWriter
 }
 
-function startExtraction(task: UnpackTask, start: Buffer): Extraction {
-  mkdirSync(task.target)
+function startExtraction({ target, limits }: UnpackTask): Extraction {
+  mkdirSync(target)
   // Whatever the umask.
-  chmodSync(task.target, 0o755)
-  const writer = new LayerWriter(task.target, task.limits)
-  const reader = new TarReader(writer)
-  const diffHash = createHash(task.diffAlgorithm)
-  const take = (chunk: Buffer) => {
-    diffHash.update(chunk)
-    reader.push(chunk)
-  }
-  const result = () => {
-    reader.finish()
-    return { diffId: `${task.diffAlgorithm}:${diffHash.digest('hex')}`, ...writer.finish() }
-  }
-  const decompressor = createDecompressor(detectCompression(start))
-  if (!decompressor) {
-    return {
-      write: async (chunk) => take(chunk),
-      finish: async () => result(),
-      destroy: () => writer.close(),
-    }
-  }
-  decompressor.on('data', (chunk: Buffer) => {
-    try {
-      take(chunk)
-    } catch (error) {
-      decompressor.destroy(error as Error)
-    }
-  })
-  const ended = once(decompressor, 'end')
-  const failed = new Promise<never>((_, reject) => decompressor.once('error', reject))
-  ended.catch(() => {})
-  failed.catch(() => {})
-  return {
-    async write(chunk) {
-      if (decompressor.destroyed) await failed
-      if (!decompressor.write(chunk)) await Promise.race([once(decompressor, 'drain'), failed])
-    },
-    async finish() {
-      decompressor.end()
-      await Promise.race([ended, failed])
-      return result()
-    },
-    destroy() {
-      decompressor.destroy()
-      writer.close()
-    },
-  }
+  chmodSync(target, 0o755)
+  const writer = new LayerWriter(target, limits)
+  return { writer, tar: new TarReader(writer) }
 }
 
-function describe(error: unknown): NonNullable<UnpackResult['failure']> {
-  if (error instanceof AbandonedError) throw error
+function isFull({ code }: Failure): boolean {
+  return code === 'ENOSPC' || code === 'EDQUOT'
+}
+
+function describe(error: unknown): Failure {
   if (!(error instanceof Error)) return { message: String(error) }
   const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
   const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined

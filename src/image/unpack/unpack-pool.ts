@@ -11,6 +11,12 @@ const workerFile = new URL(
 /** An idle worker is kept for this many milliseconds: a pull has many layers, but memory is dear between pulls. */
 const idleTime = 3000
 
+/**
+ * A worker's heap, in MiB: garbage is short-lived, and what grows is the folders of the layer. One that is too large for it
+ * ends the worker, and with it the pull, but not berthd.
+ */
+const workerLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 }
+
 interface Waiting {
   readonly task: UnpackTask
   readonly resolve: (result: UnpackResult) => void
@@ -69,7 +75,13 @@ export class UnpackPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile, { name: 'berth-unpack', env: {}, execArgv: [] })
+    const worker = new Worker(workerFile, {
+      name: 'berth-unpack',
+      env: {},
+      execArgv: [],
+      trackUnmanagedFds: false,
+      resourceLimits: workerLimits,
+    })
     this.#workers.add(worker)
     worker.once('exit', () => {
       clearTimeout(this.#idle.get(worker))
