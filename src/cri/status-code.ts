@@ -18,8 +18,12 @@ const codes: Readonly<Record<ErrorCode, status>> = {
   unauthenticated: status.UNAUTHENTICATED,
 }
 
+/** A request may hold far longer texts than a status can carry (in a trailer, HTTP/2 headers), or an event show. */
+const maxDetails = 4096
+
 /** The gRPC status of anything thrown: the one place where Berth's errors become gRPC's. */
 export function grpcStatus(thrown: unknown): { readonly code: status; readonly details: string } {
   const code = thrown instanceof BerthError ? codes[thrown.code] : status.UNKNOWN
-  return { code, details: messageOf(thrown) }
+  const details = messageOf(thrown)
+  return { code, details: details.length > maxDetails ? `${details.slice(0, maxDetails)} …` : details }
 }

@@ -23,10 +23,16 @@ export function findRequestedDevices(request: Pick<DeviceRequest, 'hostPath' | '
   } catch (error) {
     throw invalidArgument(`devices: there is no ${asked} on this host`, error)
   }
-  if (statSync(source).isDirectory()) return devicesBelow(source, target)
+  if (statSync(source).isDirectory()) return devicesBelow(deviceFolder(source), target)
   const device = deviceAt(source, target)
   if (!device) throw invalidArgument(`devices: ${asked} is not a device node`)
   return [device]
+}
+
+/** A folder means all devices below it: outside of /dev that could be the whole disk. */
+function deviceFolder(source: string): string {
+  if (source === '/dev' || source.startsWith('/dev/')) return source
+  throw invalidArgument(`devices: the folder ${source} is not below /dev`)
 }
 
 function devicesBelow(folder: string, target: string): Device[] {

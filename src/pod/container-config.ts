@@ -1,5 +1,4 @@
 import { isAbsolute, join, normalize } from 'node:path'
-import { enumToJson } from '@bufbuild/protobuf'
 import type { ContainerConfig, ContainerMetadata, PodSandboxConfig } from '../gen/cri_pb.ts'
 import { Signal, SignalSchema } from '../gen/cri_pb.ts'
 import { invalidArgument } from '../lib/errors.ts'
@@ -48,7 +47,7 @@ export function stopSignal(container: ContainerConfig, imageSignal: string): str
 
 /** CRI writes `SIGRTMINPLUS3` for what everybody else calls `SIGRTMIN+3`. */
 function signalOfCri(signal: Signal): string {
-  const name = enumToJson(SignalSchema, signal)
-  if (typeof name !== 'string') throw invalidArgument(`stop_signal: ${signal} is not a signal of CRI`)
+  const name = SignalSchema.value[signal]?.name
+  if (name === undefined) throw invalidArgument(`stop_signal: ${signal} is not a signal of CRI`)
   return name.replace(/^(SIGRT(?:MIN|MAX))(PLUS|MINUS)/, (_, base, sign) => `${base}${sign === 'PLUS' ? '+' : '-'}`)
 }
