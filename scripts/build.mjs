@@ -4,8 +4,8 @@
  *     node scripts/build.mjs               build
  *     node scripts/build.mjs --if-stale    only when a source is newer than dist/
  *
- * koffi stays outside, it has a native part. What a source starts as a process or a worker of its own (the shim, the unpack
- * worker) it looks for beside itself, built or unbuilt; so every such file has its name here.
+ * koffi stays outside, it has a native part. What a source starts as a process or a worker of its own (the shim, the workers
+ * of a pull) it looks for beside itself, built or unbuilt; so every such file has its name here.
  */
 import { spawnSync } from 'node:child_process'
 import { chmodSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
@@ -24,6 +24,7 @@ const programs = {
   'berth-shim': 'src/shim/main.ts',
   berth: 'src/cli/main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
+  'download-worker': 'src/image/download-worker.ts',
 }
 
 /** What other packages import: `berth/client`. Its dependencies are those of the package. */

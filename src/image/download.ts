@@ -1,5 +1,4 @@
-import type { FileHandle } from 'node:fs/promises'
-import { open } from 'node:fs/promises'
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 import { contentMismatch, registryUnavailable } from './errors.ts'
 import type { Descriptor } from './manifest.ts'
 import type { RegistryClient } from './registry/registry-client.ts'
@@ -16,8 +15,6 @@ export interface DownloadRequest {
   readonly file: GrowingFileWriter
   readonly retry: RetryPolicy
   readonly signal: AbortSignal
-  /** How many bytes are there now. */
-  readonly onBytes: (bytes: number) => void
 }
 
 /** A broken connection counts as a failed try unless it brought at least this many bytes. */
@@ -26,44 +23,49 @@ const worthwhile = 256 * 1024
 /**
  * Downloads a blob to a file, going on where a broken connection stopped (RFC 9110 §14, Range). The bytes are not checked
  * here but for their number: the worker that reads the file hashes them anyway. Answers how many bytes were there before.
+ * Writes synchronously: made for a thread of its own.
  */
 export async function downloadBlob(request: DownloadRequest): Promise<number> {
   const { blob, file, signal, retry, client } = request
-  await using output = await openForAppending(file.file.path)
-  let received = (await output.stat()).size
-  if (received > blob.size) {
-    await output.truncate(0)
-    received = 0
-  }
-  const advance = (bytes: number) => {
-    received = bytes
-    file.advance(bytes)
-    request.onBytes(bytes)
-  }
-  const resumedFrom = received
-  advance(received)
-  for (let next = 2; received < blob.size; ) {
-    const before = received
-    try {
-      await receive(request, output, received, advance)
-      if (received < blob.size) throw new TransportError(`ended a layer after ${received} of ${blob.size} bytes`, true)
-    } catch (error) {
-      signal.throwIfAborted()
-      if (!(error instanceof TransportError)) throw error
-      if (received - before >= worthwhile) next = 2
-      if (!error.transient || next > retry.attempts) {
-        throw registryUnavailable(request.image, client.name, error.message, error)
-      }
-      await wait(delayBefore(next++, error, retry), signal)
+  const output = openSync(file.file.path, constants.O_RDWR | constants.O_CREAT, 0o600)
+  try {
+    let received = fstatSync(output).size
+    if (received > blob.size) {
+      ftruncateSync(output)
+      received = 0
     }
+    const advance = (bytes: number) => {
+      received = bytes
+      file.advance(bytes)
+    }
+    const resumedFrom = received
+    advance(received)
+    for (let next = 2; received < blob.size; ) {
+      const before = received
+      try {
+        await receive(request, output, received, advance)
+        if (received < blob.size)
+          throw new TransportError(`ended a layer after ${received} of ${blob.size} bytes`, true)
+      } catch (error) {
+        signal.throwIfAborted()
+        if (!(error instanceof TransportError)) throw error
+        if (received - before >= worthwhile) next = 2
+        if (!error.transient || next > retry.attempts) {
+          throw registryUnavailable(request.image, client.name, error.message, error)
+        }
+        await wait(delayBefore(next++, error, retry), signal)
+      }
+    }
+    file.complete()
+    return resumedFrom
+  } finally {
+    closeSync(output)
   }
-  file.complete()
-  return resumedFrom
 }
 
 async function receive(
   { client, blob, image, signal }: DownloadRequest,
-  output: FileHandle,
+  output: number,
   from: number,
   advance: (bytes: number) => void,
 ): Promise<void> {
@@ -78,21 +80,10 @@ async function receive(
     if (at + fresh.length > blob.size) {
       throw contentMismatch(image, `layer ${blob.digest}`, `${blob.size} bytes`, `at least ${at + fresh.length}`)
     }
-    await writeAll(output, fresh, at)
+    for (let done = 0; done < fresh.length; ) {
+      done += writeSync(output, fresh, done, fresh.length - done, at + done)
+    }
     at += fresh.length
     advance(at)
-  }
-}
-
-/** Read and write, made when absent; positions are given, so no O_APPEND. */
-async function openForAppending(path: string): Promise<FileHandle> {
-  await using _made = await open(path, 'a', 0o600)
-  return await open(path, 'r+')
-}
-
-async function writeAll(output: FileHandle, data: Buffer, position: number): Promise<void> {
-  for (let at = 0; at < data.length; ) {
-    const { bytesWritten } = await output.write(data, at, data.length - at, position + at)
-    at += bytesWritten
   }
 }

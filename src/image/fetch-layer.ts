@@ -47,7 +47,7 @@ export async function fetchLayer(workshop: LayerWorkshop, request: LayerRequest)
         signal.throwIfAborted()
         if (workshop.store.layer(diffId)) {
           tracker.stage = 'present'
-          tracker.downloadedBytes = descriptor.size
+          tracker.downloadedBytes = () => descriptor.size
           tracker.unpackedBytes = () => descriptor.size
           return
         }
@@ -68,14 +68,12 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   const blob = source.openLayer(descriptor)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
+  tracker.downloadedBytes = () => blob.file.available
   tracker.unpackedBytes = () => blob.file.consumed
   tracker.stage = 'downloading'
   let resumedFrom = 0
-  const onBytes = (bytes: number) => {
-    tracker.downloadedBytes = bytes
-    if (bytes === descriptor.size) tracker.stage = 'unpacking'
-  }
-  const filling = blob.fill(signal, onBytes).then((bytes) => {
+  const filling = blob.fill(signal).then((bytes) => {
+    tracker.stage = 'unpacking'
     resumedFrom = bytes
   })
   const abandon = () => blob.file.abandon()

@@ -6,6 +6,7 @@ import { cancelled } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
+import { DownloadThread } from './download-thread.ts'
 import { imageNotHere, unusableImage } from './errors.ts'
 import type { LayerWorkshop } from './fetch-layer.ts'
 import { GroupSync } from './group-sync.ts'
@@ -78,7 +79,9 @@ export class Images implements AsyncDisposable {
   readonly #parallelLayers: number
   readonly #platform = hostPlatform()
   readonly #hosts: HostsTomlFolders
+  readonly #timeouts: TransportTimeouts
   readonly #transport: Transport
+  readonly #downloads = new DownloadThread()
   readonly #workshop: LayerWorkshop
   readonly #pulls = new SharedWork<string>()
   readonly #trackers = new Set<PullTracker>()
@@ -92,7 +95,8 @@ export class Images implements AsyncDisposable {
     this.#retry = registry.retry ?? defaultRetry
     this.#parallelLayers = options.parallelLayers ?? 4
     this.#hosts = new HostsTomlFolders(registry.certsDirs ?? defaultCertsDirs, this.#plainHttp)
-    this.#transport = new Transport(registry.timeouts ?? defaultTimeouts)
+    this.#timeouts = registry.timeouts ?? defaultTimeouts
+    this.#transport = new Transport(this.#timeouts)
     const folders = new LayerFolders(root, log)
     const pinned = new Set((options.pinned ?? []).map((name) => formatReference(parseReference(name))))
     const store = new ImageStore({
@@ -208,6 +212,7 @@ export class Images implements AsyncDisposable {
   async close(): Promise<void> {
     await this.#pulls.close(cancelled('berthd is stopping; pull again'))
     await this.#workshop.pool.close()
+    await this.#downloads.close()
     await this.#workshop.folders.settled()
     this.#transport.close()
   }
@@ -227,7 +232,13 @@ export class Images implements AsyncDisposable {
       if (present !== undefined) return present
       return await importImage(this.#workshop, {
         ...this.#importOptions(image, tracker, signal),
-        source: registrySource(client, this.#workshop.folders, image, this.#retry),
+        source: registrySource({
+          client,
+          folders: this.#workshop.folders,
+          downloads: this.#downloads,
+          timeouts: this.#timeouts,
+          retry: this.#retry,
+        }),
         target,
         namesOf: (digest) => ({
           tags: reference.tag === undefined ? [] : [image],

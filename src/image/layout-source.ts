@@ -45,13 +45,12 @@ export function layoutSource(folder: string, image: string, top: Descriptor): Im
       const file = new GrowingFileWriter(blobPath(digest))
       return {
         file,
-        async fill(_signal, onBytes) {
+        async fill() {
           const found = await stat(blobPath(digest)).catch(() => undefined)
           if (!found?.isFile()) throw unusableImage(image, `the layout has no blob ${digest}`)
           if (found.size !== size) throw contentMismatch(image, `layer ${digest}`, `${size} bytes`, `${found.size}`)
           file.advance(size)
           file.complete()
-          onBytes(size)
           return 0
         },
         async discard() {},

@@ -34,8 +34,8 @@ export interface PullProgress {
 /** The pull's side of one layer's progress. */
 export interface LayerTracker {
   stage: LayerStage
-  downloadedBytes: number
-  /** Asked whenever somebody looks. */
+  /** Both are asked whenever somebody looks. */
+  downloadedBytes: () => number
   unpackedBytes: () => number
 }
 
@@ -53,7 +53,7 @@ export class PullTracker {
   }
 
   layer(digest: string, totalBytes: number): LayerTracker {
-    const tracker: LayerTracker = { stage: 'waiting', downloadedBytes: 0, unpackedBytes: () => 0 }
+    const tracker: LayerTracker = { stage: 'waiting', downloadedBytes: () => 0, unpackedBytes: () => 0 }
     this.#layers.push({ digest, totalBytes, tracker })
     return tracker
   }
@@ -80,7 +80,7 @@ export class PullTracker {
         digest,
         stage: tracker.stage,
         totalBytes,
-        downloadedBytes: tracker.downloadedBytes,
+        downloadedBytes: tracker.downloadedBytes(),
         unpackedBytes: tracker.unpackedBytes(),
       })),
       ...(this.#error === undefined ? {} : { error: this.#error }),

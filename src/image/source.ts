@@ -14,8 +14,8 @@ export interface ImageSource {
 
 export interface LayerBlob {
   readonly file: GrowingFileWriter
-  /** Gets all of it into the file. `onBytes` hears how many bytes are there. Answers how many were before. */
-  fill(signal: AbortSignal, onBytes: (bytes: number) => void): Promise<number>
+  /** Gets all of it into the file. Answers how many bytes were there before. */
+  fill(signal: AbortSignal): Promise<number>
   /** It is not needed any more, or not what it should be; does nothing where the file is not ours. */
   discard(): Promise<void>
 }

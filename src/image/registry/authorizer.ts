@@ -21,7 +21,9 @@ export class Authorizer {
   readonly #tls: TlsSettings
   #header: string | undefined
 
-  constructor(transport: Transport, repository: string, credentials: Credentials, tls: TlsSettings) {
+  /** `header` is what another Authorizer has found out for the same host, repository and credentials. */
+  constructor(transport: Transport, repository: string, credentials: Credentials, tls: TlsSettings, header?: string) {
+    this.#header = header
     this.#transport = transport
     this.#repository = repository
     this.#credentials = credentials

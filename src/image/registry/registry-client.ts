@@ -35,8 +35,8 @@ export interface BlobStream {
   chunks(): AsyncGenerator<Buffer>
 }
 
-export interface RegistryClientOptions {
-  readonly transport: Transport
+/** What a client is made of but for what cannot go to another thread. */
+export interface ClientDescription {
   readonly hosts: readonly RegistryHost[]
   readonly reference: ImageReference
   /** The full reference, for messages. */
@@ -45,6 +45,12 @@ export interface RegistryClientOptions {
   readonly retry: RetryPolicy
   /** Hosts that a redirect may lead to in plain HTTP. */
   readonly plainHttp: readonly string[]
+  /** What each of the hosts is to be shown in `Authorization`, as far as a client before this one knew. */
+  readonly authorizations?: readonly (string | undefined)[]
+}
+
+export interface RegistryClientOptions extends ClientDescription {
+  readonly transport: Transport
   readonly signal: AbortSignal
 }
 
@@ -74,12 +80,21 @@ export class RegistryClient {
 
   constructor(options: RegistryClientOptions) {
     this.#options = options
-    const { transport, hosts, reference, auth } = options
-    this.#places = hosts.map((host) => {
+    const { transport, hosts, reference, auth, authorizations = [] } = options
+    this.#places = hosts.map((host, at) => {
       const name = new URL(host.baseUrl).host
       const credentials = credentialsFor(host.mirror ? name : reference.host, auth)
-      return { host, name, authorizer: new Authorizer(transport, reference.repository, credentials, host.tls) }
+      const { repository } = reference
+      const authorizer = new Authorizer(transport, repository, credentials, host.tls, authorizations[at])
+      return { host, name, authorizer }
     })
+  }
+
+  /** To make the same client in another thread, which need not ask for tokens again. */
+  describe(): ClientDescription {
+    const { hosts, reference, image, auth, retry, plainHttp } = this.#options
+    const authorizations = this.#places.map(({ authorizer }) => authorizer.header)
+    return { hosts, reference, image, auth: auth && { ...auth }, retry, plainHttp, authorizations }
   }
 
   /** The registry's name for messages. */

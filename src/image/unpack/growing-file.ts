@@ -19,8 +19,8 @@ export class GrowingFileWriter {
   readonly file: GrowingFile
   readonly #slots: BigInt64Array
 
-  constructor(path: string) {
-    const shared = new SharedArrayBuffer(4 * BigInt64Array.BYTES_PER_ELEMENT)
+  /** With `shared`, the writer's side of a file that another thread has begun. */
+  constructor(path: string, shared = new SharedArrayBuffer(4 * BigInt64Array.BYTES_PER_ELEMENT)) {
     this.file = { path, shared }
     this.#slots = new BigInt64Array(shared)
   }
@@ -41,6 +41,11 @@ export class GrowingFileWriter {
   abandon(): void {
     Atomics.store(this.#slots, Slot.state, State.abandoned)
     this.#wake()
+  }
+
+  /** How far the writer is, in bytes. */
+  get available(): number {
+    return Number(Atomics.load(this.#slots, Slot.available))
   }
 
   /** How far the reader is, in bytes. */
