@@ -22,7 +22,8 @@ import { imageMounts, imageVolumesOf, mountImageVolumes } from './image-volumes.
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { removeContainerFiles } from './remove-container.ts'
-import { podCgroup, sharesPidNamespace } from './sandbox-config.ts'
+import { podCgroup } from './sandbox-config.ts'
+import { makeSharedPidNamespace, sharesPidNamespace } from './shared-pid-namespace.ts'
 
 /**
  * Makes a container in a ready sandbox: its root file system, its bundle and its pipes; no process yet. The same request
@@ -102,6 +103,8 @@ async function make(
   })
   undo.add('delete its record', () => parts.containers.delete(id))
 
+  if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
+
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
   mountRootfs(layout, image.layerDirs, owner)
@@ -169,7 +172,7 @@ function sandboxPaths(parts: PodParts, sandbox: SandboxRecord, config: Container
     ...(own.net && { netns: layout.netns }),
     ...(own.ipc && { ipcns: layout.ipcns, shm: layout.shm }),
     ...(own.uts && { utsns: layout.utsns }),
-    ...(sharesPidNamespace(sandbox.config) && { pidns: layout.pidns }),
+    ...(sharesPidNamespace(config) && { pidns: layout.pidns }),
     ...(target && { targetPidns: targetPidNamespace(parts, sandbox.id, target) }),
     hosts: layout.hosts,
     resolvConf: layout.resolvConf,

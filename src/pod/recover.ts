@@ -4,11 +4,10 @@ import { errnoOf, messageOf } from '../lib/errors.ts'
 import { listMountPoints } from '../linux/mount.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
-import { infraProcessAlive, stopInfraProcess } from './infra-process.ts'
+import { infraProcessAlive, infraProcessPid, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { reattachContainers } from './reattach.ts'
 import { removeContainerFiles } from './remove-container.ts'
-import { sharesPidNamespace } from './sandbox-config.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
 import { watchInfraProcess } from './watch-infra.ts'
@@ -78,7 +77,7 @@ function isLost(parts: PodParts, sandbox: SandboxRecord, mounts: ReadonlySet<str
   const own = podNamespaces(sandbox.config.linux?.securityContext?.namespaceOptions)
   if (own.net && !mounts.has(layout.netns)) return true
   if (own.ipc && !mounts.has(layout.ipcns)) return true
-  return sharesPidNamespace(sandbox.config) && !infraProcessAlive(layout)
+  return infraProcessPid(layout) !== undefined && !infraProcessAlive(layout)
 }
 
 /** What no record owns: left by a crash between a side effect and its undo. */

@@ -1,4 +1,5 @@
 import { failedPrecondition } from '../lib/errors.ts'
+import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { removeContainers } from './remove-container.ts'
@@ -17,6 +18,7 @@ export async function removeSandbox(parts: PodParts, id: string): Promise<void> 
       setStage('removing its containers')
       await removeContainers(parts, containersOf(parts, sandbox.id))
       setStage('removing its files')
+      stopInfraProcess(parts.layout.sandbox(sandbox.id))
       removeSandboxFolder(parts.layout.sandbox(sandbox.id))
       parts.shims.release(sandbox.id, sandbox.shim)
       parts.sandboxes.delete(sandbox.id)

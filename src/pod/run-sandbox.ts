@@ -1,5 +1,4 @@
 import { mkdirSync } from 'node:fs'
-import { hostname as hostsName } from 'node:os'
 import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { alreadyExists, BerthError, operationFailed } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
@@ -13,7 +12,6 @@ import type { SetStage } from '../state/operations.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
 import { fingerprint } from './fingerprint.ts'
-import { startInfraProcess, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import {
   checkSandboxUser,
@@ -21,14 +19,13 @@ import {
   onHostNetwork,
   podCgroup,
   podDns,
+  sandboxHostname,
   sandboxKey,
   sandboxMetadata,
-  sharesPidNamespace,
 } from './sandbox-config.ts'
 import { giveSandboxFiles, removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
 import { makeSandboxNamespaces } from './sandbox-namespaces.ts'
 import { sandboxUserNamespace } from './sandbox-user-namespace.ts'
-import { watchInfraProcess } from './watch-infra.ts'
 
 /**
  * Makes a pod's sandbox: its namespaces, files and network. It is ready, with its addresses known, when this resolves, with
@@ -81,7 +78,7 @@ async function make(
   setStage: SetStage,
 ): Promise<string> {
   // Whatever can be refused is refused before anything is changed.
-  const hostname = config.hostname || hostsName()
+  const hostname = sandboxHostname(config)
   const ports = hostPorts(config)
   const dns = podDns(config)
   if (dns) resolvConf(dns)
@@ -118,10 +115,6 @@ async function make(
   await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
   const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
   writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
-  if (sharesPidNamespace(config)) {
-    undo.add('end the init of its PID namespace', () => stopInfraProcess(layout))
-    await startInfraProcess(parts.reaper, layout, { ownUserNamespace: userns !== undefined })
-  }
 
   let ips: readonly string[] = []
   // The shim starts meanwhile when it is not there yet.
@@ -140,8 +133,6 @@ async function make(
   await shimReady
   parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))
   undo.commit()
-  const made = parts.sandboxes.get(id)
-  if (made) watchInfraProcess(parts, made)
   return id
 }
 

@@ -1,3 +1,4 @@
+import { hostname as hostsName } from 'node:os'
 import { NamespaceMode, type PodSandboxConfig, type PodSandboxMetadata, Protocol } from '../gen/cri_pb.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import type { HostPort, PodDns } from '../network/port.ts'
@@ -36,11 +37,6 @@ export function onHostNetwork(config: PodSandboxConfig): boolean {
   return config.linux?.securityContext?.namespaceOptions?.network === NamespaceMode.NODE
 }
 
-/** Whether the containers of the pod may share one PID namespace (the mode POD, CRI's default). */
-export function sharesPidNamespace(config: PodSandboxConfig): boolean {
-  return (config.linux?.securityContext?.namespaceOptions?.pid ?? NamespaceMode.POD) === NamespaceMode.POD
-}
-
 const protocolNames = new Map<Protocol, HostPort['protocol']>([
   [Protocol.TCP, 'tcp'],
   [Protocol.UDP, 'udp'],
@@ -65,6 +61,19 @@ export function hostPorts(config: PodSandboxConfig): HostPort[] {
 export function podDns(config: PodSandboxConfig): PodDns | undefined {
   const dns = config.dnsConfig
   return dns && { servers: dns.servers, searches: dns.searches, options: dns.options }
+}
+
+/** The longest host name that the kernel takes, in bytes (sethostname(2), HOST_NAME_MAX). */
+const maxHostname = 64
+
+/** The pod's host name: as asked for, or the host's own. */
+export function sandboxHostname(config: PodSandboxConfig): string {
+  const { hostname } = config
+  if (Buffer.byteLength(hostname) > maxHostname) {
+    throw invalidArgument(`hostname is longer than the ${maxHostname} bytes that the kernel takes`)
+  }
+  if (!/^[\w.-]*$/.test(hostname)) throw invalidArgument(`hostname ${JSON.stringify(hostname)} is not a host name`)
+  return hostname || hostsName()
 }
 
 /** The cgroup that the pod's containers are made in, as the kubelet writes it; Berth's own for a pod that names none. */

@@ -3,15 +3,13 @@ import { watchProcess } from '../linux/watch-process.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { infraProcessAlive, infraProcessPid } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
-import { sharesPidNamespace } from './sandbox-config.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
 
 /**
- * Watches over the init of a shared PID namespace. When it ends, the kernel has killed the pod's processes with it, and no
+ * Watches over the init of a shared PID namespace, in a pod that has one. When it ends, the kernel has killed the pod's processes with it, and no
  * container can be started there any more: the sandbox is stopped.
  */
 export function watchInfraProcess(parts: PodParts, sandbox: SandboxRecord): void {
-  if (!sharesPidNamespace(sandbox.config)) return
   const layout = parts.layout.sandbox(sandbox.id)
   const pid = infraProcessPid(layout)
   if (pid === undefined) return
