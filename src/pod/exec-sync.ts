@@ -3,6 +3,9 @@ import { containerProcess, runningContainer } from './exec.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 
+/** A timer of Node cannot wait longer (24 days): it would fire at once. */
+const maxTimeoutMs = 0x7fffffff
+
 export interface ExecOutcome {
   readonly exitCode: number
   readonly stdout: Buffer
@@ -31,7 +34,7 @@ export async function execSync(
       runtime: parts.handlers.get(sandbox.runtimeHandler).command,
       bundle: parts.layout.container(container.id).bundle,
       process: execProcess(containerProcess(parts, container), command, false),
-      timeoutMs: Math.max(0, timeoutSeconds) * 1000,
+      timeoutMs: Math.min(Math.max(0, timeoutSeconds) * 1000, maxTimeoutMs),
     },
     signal,
   )

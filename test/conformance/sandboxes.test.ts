@@ -125,6 +125,7 @@ test('sandboxes, as the kubelet relies on them', { timeout: 240_000 }, async (t)
     // The same after a restart of berthd, whose child the init then is not. The sandbox need not have announced the mode.
     const second = await client.runSandbox(client.sandboxConfig('dying-later'))
     await client.createContainer(second, config)
+    await client.runContainer(second, config)
     await berthd.restart()
     client.reconnect()
     killInit(berthd.place.state, second)
