@@ -55,6 +55,7 @@ export class RecordTable<T> {
       const id = String(row.id)
       const version = Number(row.version)
       try {
+        if (version > this.#kind.version) throw new Error(`it was written by a newer Berth (schema version ${version})`)
         records.set(id, this.#kind.decode(JSON.parse(String(row.body)), version))
       } catch (error) {
         unreadable.push({ id, version, error })

@@ -76,3 +76,39 @@ test('a change that changes nothing is not written', () => {
     undefined,
   )
 })
+
+test('a fact shows even if it cannot be written, and is written later', async () => {
+  let full = false
+  const written: string[] = []
+  const store = new Store(openDatabase(':memory:'), {
+    table: 'things',
+    version: 1,
+    encode: (thing: { id: string; text: string }) => {
+      if (full) throw new Error('disk full')
+      written.push(thing.text)
+      return thing
+    },
+    decode: (body) => body as { id: string; text: string },
+  })
+  store.put({ id: 'x', text: 'one' })
+  full = true
+  assert.equal(store.note('x', (thing) => ({ ...thing, text: 'two' }))?.text, 'two')
+  assert.equal(store.get('x')?.text, 'two')
+  assert.throws(() => store.update('x', (thing) => ({ ...thing, text: 'three' })), /disk full/)
+  assert.equal(store.get('x')?.text, 'two')
+  full = false
+  store.note('x', (thing) => ({ ...thing, text: 'four' }))
+  assert.deepEqual(written, ['one', 'four'])
+})
+
+test('a record of a newer version is not read, and kept', () => {
+  const database = openDatabase(':memory:')
+  const kind = { table: 'things', version: 2, encode: () => ({}), decode: () => ({ id: 'x' }) }
+  new Store(database, kind).put({ id: 'x' })
+  const older = new Store(database, { ...kind, version: 1 })
+  assert.equal(older.get('x'), undefined)
+  assert.deepEqual(
+    older.unreadable.map(({ id, version }) => [id, version]),
+    [['x', 2]],
+  )
+})

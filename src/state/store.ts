@@ -4,11 +4,20 @@ import { type RecordKind, RecordTable, type UnreadableRecord } from './record-ta
 /** A record before and after a change: undefined before it was made and after it was deleted. */
 export type RecordListener<T> = (before: T | undefined, after: T | undefined) => void
 
-/** Records of one kind, all of them in memory, every change durable before it shows. */
+/** How long until a fact that could not be written is written again, in milliseconds. */
+const retryMs = 1000
+
+/**
+ * Records of one kind, all of them in memory. Intents are durable before they show ({@link Store.put},
+ * {@link Store.update}); facts show at once and are written as soon as the disk takes them ({@link Store.note}).
+ */
 export class Store<T extends { readonly id: string }> {
   readonly #table: RecordTable<T>
   readonly #records: Map<string, T>
   readonly #listeners: RecordListener<T>[] = []
+  /** The ids of records with facts that are not written yet. */
+  readonly #unwritten = new Set<string>()
+  #retry: NodeJS.Timeout | undefined
   /** Rows that this version cannot read; they stay in the database. */
   readonly unreadable: readonly UnreadableRecord[]
 
@@ -46,6 +55,35 @@ export class Store<T extends { readonly id: string }> {
     if (!before) return undefined
     const after = change(before)
     return after === before ? before : this.put(after)
+  }
+
+  /**
+   * Applies a change that has happened already, whether or not it can be written: on a full disk a container's end must show
+   * all the same. The write is tried again until it succeeds.
+   */
+  note(id: string, change: (record: T) => T): T | undefined {
+    const before = this.#records.get(id)
+    if (!before) return undefined
+    const after = change(before)
+    if (after === before) return before
+    this.#records.set(id, after)
+    this.#unwritten.add(id)
+    this.#write()
+    this.#tell(before, after)
+    return after
+  }
+
+  #write(): void {
+    clearTimeout(this.#retry)
+    try {
+      for (const id of this.#unwritten) {
+        const record = this.#records.get(id)
+        if (record) this.#table.put(id, record)
+        this.#unwritten.delete(id)
+      }
+    } catch {
+      this.#retry = setTimeout(() => this.#write(), retryMs).unref()
+    }
   }
 
   delete(id: string): void {
