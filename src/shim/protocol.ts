@@ -93,8 +93,13 @@ export type AttachEnd = 'container-ended' | 'too-slow' | 'left'
 
 export interface SupervisedContainer {
   readonly id: string
+  /** 0 while it is being started. */
   readonly pid: number
   readonly startedAt: string
+  /** The OCI runtime is at it: asking again to start it joins the start under way. */
+  readonly starting?: boolean
+  /** Another shim had started it: this one cannot wait for its process, berthd must. */
+  readonly adopted?: boolean
   /** Present once it has ended. */
   readonly exit?: ContainerExit
 }
@@ -102,6 +107,7 @@ export interface SupervisedContainer {
 /** The requests, with what they take and answer. */
 export interface ShimRequests {
   hello: { params: { readonly version: number }; result: { readonly version: number; readonly pid: number } }
+  /** Of a container that is being started or was started here already, the answer is that of the first request. */
   start: { params: ContainerLaunch; result: StartedContainer }
   /** Reads the pipes of a container that a shim now gone had started, and ends it when `exited` is said. */
   adopt: { params: ContainerLaunch & StartedContainer; result: null }

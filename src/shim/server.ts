@@ -55,7 +55,8 @@ export class ShimServer {
 
     // A start goes on when its caller has gone: the new berthd finds it in the list.
     start: async (launch) => {
-      const process = this.#register(launch.id, new SupervisedProcess(launch, this.#parts))
+      const known = this.#containers.get(launch.id)
+      const process = known ?? this.#register(launch.id, new SupervisedProcess(launch, this.#parts))
       try {
         return await process.start(new AbortController().signal)
       } catch (error) {

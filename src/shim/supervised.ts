@@ -34,6 +34,8 @@ export class SupervisedProcess {
   /** Our hold on a stdin that can end: as long as it is open, it does not. */
   #stdin: number | undefined
   #started: StartedContainer | undefined
+  #starting: Promise<StartedContainer> | undefined
+  #adopted = false
   #exit: ContainerExit | undefined
 
   constructor(launch: ContainerLaunch, parts: SupervisorParts) {
@@ -52,8 +54,13 @@ export class SupervisedProcess {
     return this.#started !== undefined && this.#exit === undefined
   }
 
-  /** Runs the container. On failure the runtime's traces of it are removed. */
-  async start(signal: AbortSignal): Promise<StartedContainer> {
+  /** Runs the container, once: a repeated request gets the same answer. On failure the runtime's traces are removed. */
+  start(signal: AbortSignal): Promise<StartedContainer> {
+    this.#starting ??= this.#run(signal)
+    return this.#starting
+  }
+
+  async #run(signal: AbortSignal): Promise<StartedContainer> {
     this.#parts.warmup.expectAttach()
     const { id, bundle, logPath, tty } = this.#launch
     this.#output = new ContainerOutput(logPath, this.#log)
@@ -77,6 +84,7 @@ export class SupervisedProcess {
   adopt(started: StartedContainer): void {
     const { bundle, logPath } = this.#launch
     this.#started = started
+    this.#adopted = true
     this.#output = new ContainerOutput(logPath, this.#log)
     this.#readPipes(bundle)
     if (this.#launch.stdinOnce) this.#holdStdin()
@@ -118,8 +126,9 @@ export class SupervisedProcess {
   }
 
   describe(): SupervisedContainer | undefined {
-    if (!this.#started) return undefined
-    return { id: this.#launch.id, ...this.#started, ...(this.#exit && { exit: this.#exit }) }
+    const { id } = this.#launch
+    if (!this.#started) return this.#starting && { id, pid: 0, startedAt: '0', starting: true }
+    return { id, ...this.#started, ...(this.#adopted && { adopted: true }), ...(this.#exit && { exit: this.#exit }) }
   }
 
   #oomKills(cgroup: string): number {
