@@ -12,6 +12,8 @@ export interface ImageRecord {
   readonly manifestDigest: string
   readonly sizeBytes: number
   readonly diffIds: readonly string[]
+  /** A layer of folders that goes on top (see implied-folders.ts), by the name under which it is recorded. */
+  readonly foldersLayer?: string
   readonly annotations: Readonly<Record<string, string>>
   readonly configJson: string
   /** Nanoseconds since the epoch. */
@@ -22,6 +24,7 @@ export interface ImageRecord {
 
 /** A layer as it is recorded: its folder is complete and on the disk. */
 export interface LayerRecord {
+  /** The digest of its tar; `folders:…` for one that Berth itself made. */
   readonly diffId: string
   /** The name of its folder. */
   readonly number: number
@@ -40,6 +43,7 @@ const imageBody = v.object({
   manifestDigest: v.string(),
   sizeBytes: v.number(),
   diffIds: texts,
+  foldersLayer: v.exactOptional(v.string()),
   annotations: v.record(v.string(), v.string()),
   configJson: v.string(),
   pulledAt: v.pipe(

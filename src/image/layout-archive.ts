@@ -24,9 +24,9 @@ export async function extractLayout(archive: string, folder: string): Promise<vo
       // A second file of the same name replaces the first; the digests decide in the end.
       if (path !== undefined) fd = openSync(join(folder, path), 'w', 0o600)
     },
-    data(chunk) {
+    data(chunk, position) {
       if (fd === undefined) return
-      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
+      for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at, chunk.length - at, position + at)
     },
     end: close,
   })

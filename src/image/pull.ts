@@ -3,6 +3,7 @@ import type { Clock } from '../lib/clock.ts'
 import { isResumable } from './errors.ts'
 import { fetchLayer, type LayerWorkshop } from './fetch-layer.ts'
 import type { ImageRecord } from './image-records.ts'
+import { findImpliedFolders, makeFolders, nameOfFolders } from './implied-folders.ts'
 import type { Platform } from './manifest.ts'
 import type { NewNames } from './names.ts'
 import type { PullTracker } from './progress.ts'
@@ -51,12 +52,39 @@ async function fetchAndRecord(workshop: LayerWorkshop, request: ImportRequest, r
     request.tracker.enter('downloading')
     await fetchLayers(workshop, request, resolved)
     request.tracker.enter('recording')
-    store.addImage(recordOf(resolved, request.clock()), request.namesOf(resolved.topDigest))
+    const foldersLayer = await addFoldersLayer(workshop, diffIds)
+    const record = { ...recordOf(resolved, request.clock()), ...(foldersLayer === undefined ? {} : { foldersLayer }) }
+    store.addImage(record, request.namesOf(resolved.topDigest))
   } catch (error) {
     if (isResumable(error)) store.keep(diffIds)
     store.sweep()
     throw error
   }
+}
+
+/** Makes the layer of folders that the image needs on top, if it needs one; answers its name. */
+async function addFoldersLayer(workshop: LayerWorkshop, diffIds: readonly string[]): Promise<string | undefined> {
+  const { store, folders, sync, layerQueue } = workshop
+  const layers = diffIds.map((diffId) => store.layer(diffId)).filter((layer) => layer !== undefined)
+  const meant = await findImpliedFolders(
+    layers.map((layer) => ({ folder: store.folderOf(layer), implied: new Set(layer.impliedFolders) })),
+  )
+  if (meant.length === 0) return undefined
+  const name = nameOfFolders(meant)
+  await layerQueue.run(name, async () => {
+    if (store.layer(name)) return
+    const number = folders.reserve()
+    try {
+      makeFolders(folders.staging(number), meant)
+      await sync.sync()
+      await folders.finish(number)
+    } catch (error) {
+      folders.discardStaging(number)
+      throw error
+    }
+    store.addLayer({ diffId: name, number, bytes: meant.length * 4096, inodes: meant.length, impliedFolders: [] })
+  })
+  return name
 }
 
 function recordOf({ manifest, manifestDigest, configJson, document }: ResolvedImage, pulledAt: bigint): ImageRecord {

@@ -76,6 +76,11 @@ export class ImageStore {
     return this.#layers.get(diffId)
   }
 
+  /** The folder of a recorded layer. */
+  folderOf(layer: LayerRecord): string {
+    return this.#options.folders.layer(layer.number)
+  }
+
   /** Records a layer whose folder is finished and durable. */
   addLayer(layer: LayerRecord): void {
     this.#layerTable.put(layer.diffId, layer)
@@ -159,7 +164,7 @@ export class ImageStore {
     const distinct = record.diffIds.filter((diffId, at) => record.diffIds.lastIndexOf(diffId) === at)
     // And it wants one folder at least, also of an image that has no layers.
     if (distinct.length === 0) return [folders.empty]
-    return distinct.map((diffId) => {
+    return [...distinct, ...foldersLayerOf(record)].map((diffId) => {
       const layer = this.#layers.get(diffId)
       if (!layer) throw imageNotHere(record.tags[0] ?? record.id)
       return folders.layer(layer.number)
@@ -188,7 +193,7 @@ export class ImageStore {
     if (this.#keepLayers) return
     const now = Date.now()
     for (const [diffId, until] of this.#kept) if (until < now || !this.#layers.has(diffId)) this.#kept.delete(diffId)
-    const needed = new Set([...this.#images.values()].flatMap(({ diffIds }) => diffIds))
+    const needed = new Set([...this.#images.values()].flatMap((record) => layersOf(record)))
     for (const { diffId, number } of [...this.#layers.values()]) {
       if (needed.has(diffId) || this.#held.has(diffId) || this.#kept.has(diffId)) continue
       this.#layerTable.delete(diffId)
@@ -214,6 +219,15 @@ export class ImageStore {
   }
 
   #isReady(record: ImageRecord): boolean {
-    return record.diffIds.every((diffId) => this.#layers.has(diffId))
+    return layersOf(record).every((diffId) => this.#layers.has(diffId))
   }
+}
+
+function foldersLayerOf({ foldersLayer }: ImageRecord): readonly string[] {
+  return foldersLayer === undefined ? [] : [foldersLayer]
+}
+
+/** Everything that the image stands on. */
+function layersOf(record: ImageRecord): readonly string[] {
+  return [...record.diffIds, ...foldersLayerOf(record)]
 }

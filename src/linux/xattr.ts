@@ -18,3 +18,8 @@ export function getXattr(path: Path, name: string): Buffer | undefined {
     throw error
   }
 }
+
+/** Whether a file has an extended attribute; also false where the filesystem has none. */
+export function hasXattr(path: Path, name: string): boolean {
+  return Number(libc.lgetxattr(path, name, null, 0)) >= 0
+}

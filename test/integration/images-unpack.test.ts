@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import {
+  closeSync,
   existsSync,
+  ftruncateSync,
   linkSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   readlinkSync,
@@ -13,6 +16,7 @@ import {
   statSync,
   symlinkSync,
   writeFileSync,
+  writeSync,
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -360,8 +364,6 @@ test('hostile: broken headers', async (t) => {
   const damaged = Buffer.from(good)
   damaged[5] = 0x41
   await refused(t, damaged, /wrong checksum/)
-  const sparse = tarOf([{ name: 's', type: 'S' }])
-  await refused(t, sparse, /sparse/)
   const base256 = tarHeader({ name: 'x' }, 0)
   base256.set([0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 124)
   await refused(t, withChecksum(base256), /too large/)
@@ -413,4 +415,45 @@ test('a tree as GNU tar makes it comes out as GNU tar takes it', async (t) => {
     getXattr(join(target, 'capable'), 'security.capability'),
     getXattr(join(tree, 'capable'), 'security.capability'),
   )
+})
+
+test('sparse files in all four forms of GNU tar keep their holes', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-sparse-'))
+  t.after(() => rm(folder, { recursive: true, force: true }))
+  const content = Buffer.alloc(20_000_000)
+  // More pieces than a header and one block of a map hold.
+  for (let i = 0; i < 60; i++) content.write(`piece ${i}`, i * 300_000 + 100)
+  const holes = openSync(join(folder, 'holes'), 'w')
+  for (let i = 0; i < 60; i++) writeSync(holes, `piece ${i}`, i * 300_000 + 100)
+  ftruncateSync(holes, content.length)
+  closeSync(holes)
+  const none = openSync(join(folder, 'nothing'), 'w')
+  ftruncateSync(none, 5_000_000)
+  closeSync(none)
+  const forms = ['gnu', '0.0', '0.1', '1.0'].map((form) =>
+    form === 'gnu' ? ['--format=gnu'] : ['--format=pax', `--sparse-version=${form}`],
+  )
+  for (const form of forms) {
+    const tar = execFileSync('tar', ['-cS', ...form, '-C', folder, 'holes', 'nothing'], { maxBuffer: 1e9 })
+    const { target, result } = await accepted(t, tar)
+    assert.ok(readFileSync(join(target, 'holes')).equals(content), form.join(' '))
+    assert.equal(statSync(join(target, 'nothing')).size, 5_000_000)
+    assert.ok(statSync(join(target, 'holes')).blocks * 512 < 2_000_000, 'it takes little space')
+    assert.ok((result.unpacked?.usage.bytes ?? 0) < 2_000_000)
+  }
+})
+
+test('hostile: sparse files whose map lies', async (t) => {
+  const file = (records: Record<string, string>, data: string | Buffer) =>
+    tarOf([{ name: 's', data, pax: { 'GNU.sparse.size': '1000', ...records } }])
+  await refused(t, file({ 'GNU.sparse.map': '0,10' }, 'x'.repeat(20)), /the archive has 20/)
+  await refused(t, file({ 'GNU.sparse.map': '995,10' }, 'x'.repeat(10)), /makes no sense/)
+  await refused(t, file({ 'GNU.sparse.map': '10,10,5,10' }, 'x'.repeat(20)), /makes no sense/)
+  await refused(t, file({ 'GNU.sparse.map': '0' }, ''), /cut off/)
+  await refused(t, file({ 'GNU.sparse.map': '0,99999999999999999' }, ''), /number that is none/)
+  await refused(t, file({ 'GNU.sparse.map': '0,0', 'GNU.sparse.size': '-1' }, ''), /number that is none/)
+  const version1 = { 'GNU.sparse.major': '1', 'GNU.sparse.minor': '0', 'GNU.sparse.realsize': '10' }
+  await refused(t, file(version1, Buffer.alloc(1024, '1\n')), /makes no sense|speaks of/)
+  await refused(t, file(version1, '5\n1\n'), /longer than its data/)
+  await refused(t, file(version1, Buffer.alloc(1_200_000, '9')), /too long|number that is none/)
 })

@@ -135,6 +135,50 @@ test('the layers of an image make an overlay', async (t) => {
   }
 })
 
+test('folders that a layer only implies look as lower layers have them', async (t) => {
+  const images = open(t)
+  const base = buildLayer([
+    { name: 'srv/', mode: 0o2775, uid: 7, gid: 8, mtime: 1000 },
+    { name: 'srv/data/', mode: 0o700, uid: 9, mtime: 2000 },
+    { name: 'gone/', mode: 0o711 },
+    { name: 'link', type: '2', linkname: '/etc' },
+  ])
+  const other = buildLayer([{ name: 'srv/', mode: 0o1777, mtime: 5000 }])
+  const upper = buildLayer([
+    { name: 'srv/data/file', data: 'x' },
+    { name: '.wh.gone' },
+    { name: 'gone/file', data: 'new' },
+    { name: 'link/file', data: 'y' },
+  ])
+  await pushImage(registry.host, 'implied', 'one', buildImage({ layers: [base, upper] }))
+  await pushImage(registry.host, 'implied', 'other', buildImage({ layers: [other, upper] }))
+  const target = mkdtempSync(join(tmpdir(), 'berth-overlay-'))
+  t.after(() => rmSync(target, { recursive: true }))
+  const look = async (tag: string, paths: readonly string[]) => {
+    await images.pull({ image: `${registry.host}/implied:${tag}` })
+    mountOverlay({ lower: images.use(`${registry.host}/implied:${tag}`).layerDirs, target })
+    try {
+      return paths.map((path) => {
+        const { mode, uid, gid, mtimeMs } = lstatSync(join(target, path))
+        return [path, (mode & 0o7777).toString(8), uid, gid, path.startsWith('srv') ? mtimeMs / 1000 : 0]
+      })
+    } finally {
+      unmount(target)
+    }
+  }
+  assert.deepEqual(await look('one', ['srv', 'srv/data', 'gone', 'link']), [
+    ['srv', '2775', 7, 8, 1000],
+    ['srv/data', '700', 9, 0, 2000],
+    ['gone', '755', 0, 0, 0],
+    ['link', '755', 0, 0, 0],
+  ])
+  // The same layer on another one below.
+  assert.deepEqual(await look('other', ['srv']), [['srv', '1777', 0, 0, 5000]])
+  for (const { id } of images.list()) await images.remove(id)
+  await images.sweep()
+  assert.equal(images.fsInfo().usedBytes, 0)
+})
+
 test('a private registry (htpasswd)', async (t) => {
   // bcrypt of "testpassword".
   const htpasswd = 'testuser:$2b$04$3bgEcjkvL5Vr5h4WjZ8KXugJdCGWWE/Hhgz8rQCUxigYRHWFIlhq6\n'

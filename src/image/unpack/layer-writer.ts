@@ -4,6 +4,8 @@ import {
   constants,
   fchmodSync,
   fchownSync,
+  fstatSync,
+  ftruncateSync,
   lchownSync,
   linkSync,
   openSync,
@@ -69,13 +71,15 @@ export class LayerWriter implements TarSink {
     else this.#make(parent === '' ? base : `${parent}/${base}`, entry)
   }
 
-  data(chunk: Buffer): void {
+  data(chunk: Buffer, position: number): void {
     if (!this.#file) return
     this.#fileBytes += chunk.length
     if (this.#fileBytes > this.#limits.maxBytes) {
       throw new Error(`the layer unpacks to more than ${this.#limits.maxBytes} bytes, which the configuration forbids`)
     }
-    for (let at = 0; at < chunk.length; ) at += writeSync(this.#file.fd, chunk, at)
+    for (let at = 0; at < chunk.length; ) {
+      at += writeSync(this.#file.fd, chunk, at, chunk.length - at, position + at)
+    }
   }
 
   end(): void {
@@ -83,6 +87,10 @@ export class LayerWriter implements TarSink {
     if (!file) return
     this.#file = undefined
     try {
+      if (file.entry.sparse) {
+        ftruncateSync(file.fd, file.entry.size)
+        this.#bytes += fstatSync(file.fd).blocks * 512
+      }
       fchownSync(file.fd, file.entry.uid, file.entry.gid)
       // After chown, which takes setuid, setgid and capabilities away.
       fchmodSync(file.fd, file.entry.mode)
@@ -113,7 +121,7 @@ export class LayerWriter implements TarSink {
       const flags = constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY | constants.O_NOFOLLOW
       const fd = this.#replacing(path, () => openSync(bytesOf(osPath), flags, 0o600))
       this.#file = { fd, path, entry }
-      this.#count(Math.ceil(entry.size / 4096) * 4096)
+      this.#count(entry.sparse ? 0 : Math.ceil(entry.size / 4096) * 4096)
       return
     }
     if (entry.kind === 'hardlink') return this.#hardlink(path, entry)

@@ -16,7 +16,13 @@ export function parsePaxRecords(body: Buffer): Map<string, string> {
     if (end > body.length || equals < 0 || equals >= end - 1 || body[end - 1] !== 0x0a) {
       throw new Error('a PAX header record is cut off')
     }
-    records.set(body.toString('latin1', space + 1, equals), body.toString('latin1', equals + 1, end - 1))
+    const key = body.toString('latin1', space + 1, equals)
+    const value = body.toString('latin1', equals + 1, end - 1)
+    // GNU's sparse format 0.0 repeats these for each fragment; together they are the map of format 0.1.
+    if (key === 'GNU.sparse.offset' || key === 'GNU.sparse.numbytes') {
+      const map = records.get('GNU.sparse.map')
+      records.set('GNU.sparse.map', map === undefined ? value : `${map},${value}`)
+    } else records.set(key, value)
     at = end
   }
   return records

@@ -25,7 +25,7 @@ export function parseTarHeader(block: Buffer): TarHeader | undefined {
   if (sum === 8 * 0x20) {
     if (isZero(block)) return undefined
   }
-  if (sum !== numberAt(block, 148, 8))
+  if (sum !== headerNumber(block, 148, 8))
     throw new Error('a tar header has a wrong checksum (not a tar archive, or damaged)')
   const ustar = block.toString('latin1', 257, 263) === 'ustar\0'
   const prefix = ustar ? textAt(block, 345, 155) : ''
@@ -35,13 +35,13 @@ export function parseTarHeader(block: Buffer): TarHeader | undefined {
     typeflag,
     name: prefix === '' ? name : `${prefix}/${name}`,
     linkname: textAt(block, 157, 100),
-    mode: numberAt(block, 100, 8) & 0o7777,
-    uid: numberAt(block, 108, 8),
-    gid: numberAt(block, 116, 8),
-    size: numberAt(block, 124, 12),
-    mtime: numberAt(block, 136, 12),
-    devmajor: typeflag === '3' || typeflag === '4' ? numberAt(block, 329, 8) : 0,
-    devminor: typeflag === '3' || typeflag === '4' ? numberAt(block, 337, 8) : 0,
+    mode: headerNumber(block, 100, 8) & 0o7777,
+    uid: headerNumber(block, 108, 8),
+    gid: headerNumber(block, 116, 8),
+    size: headerNumber(block, 124, 12),
+    mtime: headerNumber(block, 136, 12),
+    devmajor: typeflag === '3' || typeflag === '4' ? headerNumber(block, 329, 8) : 0,
+    devminor: typeflag === '3' || typeflag === '4' ? headerNumber(block, 337, 8) : 0,
   }
 }
 
@@ -64,7 +64,7 @@ function textAt(block: Buffer, at: number, length: number): string {
 }
 
 /** An octal number between optional spaces and NULs, or GNU's base 256 when the first bit is set. */
-function numberAt(block: Buffer, at: number, length: number): number {
+export function headerNumber(block: Buffer, at: number, length: number): number {
   const first = block[at] as number
   if (first & 0x80) return base256(block, at, length)
   const text = textAt(block, at, length).trim()

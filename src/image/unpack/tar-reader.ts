@@ -1,4 +1,5 @@
 import { parsePaxRecords, parsePaxTime } from './pax.ts'
+import { checkFragments, type Fragment, gnuSparseFile, paxSparseFile, type SparseFile } from './sparse.ts'
 import { blockSize, parseTarHeader, type TarHeader } from './tar-header.ts'
 
 /** What an entry is; `other` is a kind that means nothing in a layer (and is to be refused or skipped by the reader's user). */
@@ -14,8 +15,10 @@ export interface TarEntry {
   readonly mode: number
   readonly uid: number
   readonly gid: number
-  /** The bytes that follow; 0 for anything but files. */
+  /** The bytes of the file, with holes; 0 for anything but files. */
   readonly size: number
+  /** Has holes: only pieces of it come as data. */
+  readonly sparse: boolean
   /** Nanoseconds since the epoch. */
   readonly mtime: bigint
   readonly devmajor: number
@@ -27,8 +30,8 @@ export interface TarEntry {
 /** Takes what the archive holds, in its order. An error thrown here ends the reading. */
 export interface TarSink {
   entry(entry: TarEntry): void
-  /** A piece of the data of the entry last given; the buffer is used again afterwards. */
-  data(chunk: Buffer): void
+  /** A piece of the data of the entry last given, for this position; the buffer is used again afterwards. */
+  data(chunk: Buffer, position: number): void
   /** All data of the entry last given has come. */
   end(): void
 }
@@ -46,8 +49,11 @@ export class TarReader {
   readonly #header = Buffer.alloc(blockSize)
   #headerFill = 0
   #sawZeroBlock = false
-  #state: 'header' | 'data' | 'extension' | 'padding' | 'ended' = 'header'
+  #state: 'header' | 'map' | 'data' | 'extension' | 'padding' | 'ended' = 'header'
   #remaining = 0
+  #sparse: SparseFile | undefined
+  /** What is still to come of the entry's data; the first may be begun. */
+  #fragments: Fragment[] = []
   #padding = 0
   #extension: { readonly typeflag: string; readonly body: Buffer } | undefined
   #global = new Map<string, string>()
@@ -66,14 +72,12 @@ export class TarReader {
         case 'header':
           at += this.#takeHeader(chunk, at)
           break
-        case 'data': {
-          const count = Math.min(this.#remaining, chunk.length - at)
-          this.#sink.data(chunk.subarray(at, at + count))
-          at += count
-          this.#remaining -= count
-          if (this.#remaining === 0) this.#endData()
+        case 'map':
+          at += this.#takeMap(chunk, at)
           break
-        }
+        case 'data':
+          at += this.#takeData(chunk, at)
+          break
         case 'extension': {
           const { body } = this.#extension as { body: Buffer }
           const count = Math.min(this.#remaining, chunk.length - at)
@@ -102,12 +106,17 @@ export class TarReader {
     if (!between) throw new Error('the tar archive is cut off')
   }
 
-  #takeHeader(chunk: Buffer, at: number): number {
+  /** Fills the block buffer; answers how much was taken, and at the end of a block leaves the fill at 0. */
+  #takeBlock(chunk: Buffer, at: number): number {
     const count = Math.min(blockSize - this.#headerFill, chunk.length - at)
     chunk.copy(this.#header, this.#headerFill, at, at + count)
-    this.#headerFill += count
-    if (this.#headerFill < blockSize) return count
-    this.#headerFill = 0
+    this.#headerFill = (this.#headerFill + count) % blockSize
+    return count
+  }
+
+  #takeHeader(chunk: Buffer, at: number): number {
+    const count = this.#takeBlock(chunk, at)
+    if (this.#headerFill > 0) return count
     const header = parseTarHeader(this.#header)
     // Two blocks of zeros end the archive. One alone is refused as Go's reader does, so that nothing can hide behind it.
     if (header === undefined) {
@@ -117,6 +126,36 @@ export class TarReader {
     else if ('xgLK'.includes(header.typeflag)) this.#startExtension(header)
     else this.#startEntry(header)
     return count
+  }
+
+  #takeMap(chunk: Buffer, at: number): number {
+    const { map, mapCounts, realSize } = this.#sparse as SparseFile
+    const count = this.#takeBlock(chunk, at)
+    if (this.#headerFill > 0 || Array.isArray(map)) return count
+    if (mapCounts) {
+      if (this.#remaining < blockSize) throw new Error("a sparse file's map is longer than its data")
+      this.#remaining -= blockSize
+    }
+    if (map.take(this.#header)) this.#startData(map.fragments(), realSize)
+    return count
+  }
+
+  #takeData(chunk: Buffer, at: number): number {
+    const { offset, length } = this.#fragments[0] as Fragment
+    const count = Math.min(length, chunk.length - at)
+    this.#sink.data(chunk.subarray(at, at + count), offset)
+    if (count < length) this.#fragments[0] = { offset: offset + count, length: length - count }
+    else this.#fragments.shift()
+    this.#remaining -= count
+    if (this.#remaining === 0) this.#endData()
+    return count
+  }
+
+  #startData(fragments: readonly Fragment[], realSize: number): void {
+    checkFragments(fragments, realSize, this.#remaining)
+    this.#fragments = fragments.filter(({ length }) => length > 0)
+    if (this.#remaining > 0) this.#state = 'data'
+    else this.#endData()
   }
 
   #startExtension(header: TarHeader): void {
@@ -142,7 +181,9 @@ export class TarReader {
 
   #startEntry(header: TarHeader): void {
     const pax = new Map([...this.#global, ...(this.#pax ?? [])])
-    const entry = entryOf(header, pax, this.#longName, this.#longLink)
+    const isSparse = header.typeflag === 'S' || '07'.includes(header.typeflag)
+    const sparse = !isSparse ? undefined : header.typeflag === 'S' ? gnuSparseFile(this.#header) : paxSparseFile(pax)
+    const entry = entryOf(header, pax, sparse, this.#longName, this.#longLink)
     this.#pax = undefined
     this.#longName = undefined
     this.#longLink = undefined
@@ -150,9 +191,11 @@ export class TarReader {
     const body = '123456'.includes(header.typeflag) ? 0 : sizeOf(header, pax)
     this.#remaining = body
     this.#padding = paddingOf(body)
+    this.#sparse = sparse
     this.#sink.entry(entry)
-    if (body > 0) this.#state = 'data'
-    else this.#endData()
+    if (!sparse) this.#startData([{ offset: 0, length: body }], body)
+    else if (Array.isArray(sparse.map)) this.#startData(sparse.map, sparse.realSize)
+    else this.#state = 'map'
   }
 
   #endData(): void {
@@ -164,6 +207,7 @@ export class TarReader {
 const kinds: Readonly<Record<string, TarEntryKind>> = {
   '0': 'file',
   '7': 'file',
+  S: 'file',
   '1': 'hardlink',
   '2': 'symlink',
   '3': 'char',
@@ -172,11 +216,15 @@ const kinds: Readonly<Record<string, TarEntryKind>> = {
   '6': 'fifo',
 }
 
-function entryOf(header: TarHeader, pax: Map<string, string>, longName?: string, longLink?: string): TarEntry {
-  if (header.typeflag === 'S' || pax.has('GNU.sparse.major') || pax.has('GNU.sparse.map')) {
-    throw new Error(`"${printableName(header.name)}" is a sparse file, which Berth does not read yet`)
-  }
-  const name = textOf(pax.get('path') ?? longName ?? header.name, 'name')
+function entryOf(
+  header: TarHeader,
+  pax: Map<string, string>,
+  sparse: SparseFile | undefined,
+  longName?: string,
+  longLink?: string,
+): TarEntry {
+  const sparseName = sparse && pax.get('GNU.sparse.name')
+  const name = textOf(sparseName ?? pax.get('path') ?? longName ?? header.name, 'name')
   const listed = kinds[header.typeflag] ?? 'other'
   // Before POSIX, a folder was a file whose name ends with a slash.
   const kind = listed === 'file' && name.endsWith('/') ? 'directory' : listed
@@ -188,7 +236,8 @@ function entryOf(header: TarHeader, pax: Map<string, string>, longName?: string,
     mode: header.mode,
     uid: idOf(pax.get('uid'), header.uid),
     gid: idOf(pax.get('gid'), header.gid),
-    size: kind === 'file' ? sizeOf(header, pax) : 0,
+    size: kind === 'file' ? (sparse?.realSize ?? sizeOf(header, pax)) : 0,
+    sparse: sparse !== undefined,
     mtime: parsePaxTime(pax.get('mtime') ?? '') ?? BigInt(header.mtime) * 1_000_000_000n,
     devmajor: header.devmajor,
     devminor: header.devminor,
