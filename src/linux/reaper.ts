@@ -14,8 +14,18 @@ const P_PID = 1
 const WNOHANG = 1
 const WEXITED = 4
 const CLD_EXITED = 1
-/** Exits that nobody has claimed yet: the oldest are dropped beyond this number. */
+/** Exits that nobody has claimed yet: the oldest are dropped beyond this number, */
 const maxUnclaimed = 1024
+/** and beyond this age in milliseconds. */
+const maxUnclaimedAge = 5 * 60_000
+
+interface Unclaimed {
+  readonly status: ExitStatus
+  /** Its place in the order of all exits. */
+  readonly order: number
+  /** When it was reaped, by the monotonic clock. */
+  readonly at: number
+}
 
 /**
  * Waits for children that were started by {@link spawn}, driven by SIGCHLD. A process has one Reaper.
@@ -26,12 +36,14 @@ const maxUnclaimed = 1024
  */
 export class Reaper implements Disposable {
   readonly #waiting = new Map<number, ((status: ExitStatus) => void)[]>()
-  readonly #unclaimed = new Map<number, ExitStatus>()
+  readonly #unclaimed = new Map<number, Unclaimed>()
   readonly #adopt: boolean
   readonly #onSignal = () => this.#reap()
   readonly #info = Buffer.alloc(128)
   /** Node's signal handlers do not keep the event loop alive; while somebody waits, this does. */
   #keepAlive: NodeJS.Timeout | undefined
+  /** How many children have been reaped. */
+  #reaped = 0
 
   constructor(options: { readonly adopt: boolean }) {
     this.#adopt = options.adopt
@@ -40,11 +52,22 @@ export class Reaper implements Disposable {
 
   [Symbol.dispose](): void {
     process.off('SIGCHLD', this.#onSignal)
+    clearInterval(this.#keepAlive)
   }
 
-  /** Resolves when the child `pid` has ended; it is reaped then and its pid may be used again by the kernel. */
-  wait(pid: number): Promise<ExitStatus> {
-    const known = this.claim(pid)
+  /** This moment, for {@link wait}. */
+  mark(): number {
+    return this.#reaped
+  }
+
+  /**
+   * Resolves when the child `pid` has ended; it is reaped then and its pid may be used again by the kernel.
+   *
+   * @param since the moment (see {@link mark}) from which on `pid` can only have meant that child: what ended under the same
+   *   pid before it was another process. Without it that is now, as it is in the same turn in which the child was spawned.
+   */
+  wait(pid: number, since = this.mark()): Promise<ExitStatus> {
+    const known = this.claim(pid, since)
     if (known) return Promise.resolve(known)
     const { promise, resolve } = Promise.withResolvers<ExitStatus>()
     const others = this.#waiting.get(pid)
@@ -56,11 +79,12 @@ export class Reaper implements Disposable {
     return promise
   }
 
-  /** The status of a child that has ended already and that nobody has asked for. */
-  claim(pid: number): ExitStatus | undefined {
-    const status = this.#unclaimed.get(pid)
+  /** The status of a child that has ended already, after `since`, and that nobody has asked for. */
+  claim(pid: number, since = 0): ExitStatus | undefined {
+    this.#dropOld()
+    const known = this.#unclaimed.get(pid)
     this.#unclaimed.delete(pid)
-    return status
+    return known && known.order > since ? known.status : undefined
   }
 
   #keepAliveWhileWaiting(): void {
@@ -89,14 +113,24 @@ export class Reaper implements Disposable {
 
   #settle(pid: number): void {
     const status = statusOf(this.#info.readInt32LE(8), this.#info.readInt32LE(24))
+    const order = ++this.#reaped
     const waiting = this.#waiting.get(pid)
     this.#waiting.delete(pid)
+    // Of an earlier process with this pid, if there is any.
+    this.#unclaimed.delete(pid)
     if (waiting) {
       for (const resolve of waiting) resolve(status)
     } else {
-      this.#unclaimed.set(pid, status)
-      const oldest = this.#unclaimed.keys().next()
-      if (this.#unclaimed.size > maxUnclaimed && !oldest.done) this.#unclaimed.delete(oldest.value)
+      this.#unclaimed.set(pid, { status, order, at: performance.now() })
+      this.#dropOld()
+    }
+  }
+
+  #dropOld(): void {
+    const oldest = performance.now() - maxUnclaimedAge
+    for (const [pid, { at }] of this.#unclaimed) {
+      if (at >= oldest && this.#unclaimed.size <= maxUnclaimed) break
+      this.#unclaimed.delete(pid)
     }
   }
 }

@@ -17,9 +17,10 @@ export async function watchProcess(
   pid: number,
   isStill: () => boolean,
 ): Promise<ExitStatus | undefined> {
-  const known = reaper.claim(pid)
-  if (known) return known
-  if (parentOf(pid) === process.pid) return reaper.wait(pid)
+  const parent = parentOf(pid)
+  // As long as there is a process with this pid, what was reaped under it was another.
+  if (parent === process.pid) return reaper.wait(pid)
+  if (parent === undefined) return reaper.claim(pid)
   while (isStill()) await delay(interval)
   return undefined
 }

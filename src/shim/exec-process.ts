@@ -76,6 +76,7 @@ export class ExecStarter {
       const { id, bundle, cgroup } = request
       const name = `exec-${++lastExec}`
       const file = (suffix: string) => join(bundle, `${name}.${suffix}`)
+      const before = this.#reaper.mark()
       writeFileSync(file('json'), JSON.stringify(request.process), { mode: 0o600 })
       try {
         // A start is never cut short by its caller: the pid would be lost, and the command would run on.
@@ -87,16 +88,16 @@ export class ExecStarter {
           ...io,
           signal: AbortSignal.timeout(startPatience),
         })
-        return this.#watch(pid, cgroup)
+        return this.#watch(pid, before, cgroup)
       } finally {
         for (const suffix of ['json', 'pid', 'log']) rmSync(file(suffix), { force: true })
       }
     })
   }
 
-  #watch(pid: number, cgroup: string): ExecProcess {
+  #watch(pid: number, since: number, cgroup: string): ExecProcess {
     let running = true
-    const ended = this.#reaper.wait(pid).finally(() => {
+    const ended = this.#reaper.wait(pid, since).finally(() => {
       running = false
     })
     return {

@@ -65,11 +65,12 @@ export class SupervisedProcess {
     const { id, bundle, logPath, tty } = this.#launch
     this.#output = new ContainerOutput(logPath, this.#log)
     const request = { id, bundle, pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log'), signal }
+    const before = this.#parts.reaper.mark()
     try {
       const { pid } = tty ? await this.#runWithTerminal(request) : await this.#runWithPipes(request)
       this.#started = { pid, startedAt: String(clock()) }
       // Not before the answer to "start" is on its way: the news of the exit comes after it.
-      void this.#parts.reaper.wait(pid).then((status) => setImmediate(() => this.end(status)))
+      void this.#parts.reaper.wait(pid, before).then((status) => setImmediate(() => this.end(status)))
       return this.#started
     } catch (error) {
       this.#output.finish()
