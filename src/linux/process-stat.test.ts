@@ -7,6 +7,7 @@ const process_ = (pid: number, parent: number, session: number, zombie = false):
   parent,
   session,
   zombie,
+  startTime: '',
 })
 
 test('a stat line, also of a process with a nasty name', () => {

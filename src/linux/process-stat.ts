@@ -7,6 +7,8 @@ export interface ProcessStat {
   readonly session: number
   /** It has ended and waits for its parent to take notice. */
   readonly zombie: boolean
+  /** When it started, in clock ticks since boot: tells it from an earlier process with its pid. */
+  readonly startTime: string
 }
 
 /** Undefined when there is no such process (any more). */
@@ -20,12 +22,14 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
 
 /** The name in the second field may hold blanks and parentheses; the last `)` ends it. */
 export function parseProcessStat(text: string): ProcessStat {
-  const [state, parent, , session] = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
+  const [state, parent, , session] = fields
   return {
     pid: Number.parseInt(text, 10),
     parent: Number(parent),
     session: Number(session),
     zombie: state === 'Z' || state === 'X',
+    startTime: fields[19] ?? '',
   }
 }
 

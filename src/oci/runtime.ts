@@ -46,6 +46,8 @@ export interface RunRequest {
   readonly consoleSocket?: string
   /** When it aborts, the runtime is killed; the caller then deletes the container with force. */
   readonly signal?: AbortSignal
+  /** Told of the runtime's own pid as soon as it runs; it leads a session. */
+  readonly onSpawn?: (pid: number) => void
 }
 
 export interface ExecRequest extends Omit<RunRequest, 'bundle'> {
@@ -132,7 +134,7 @@ export class OciRuntime {
     const before = logLength(request.logFile)
     const log = ['--log', request.logFile, '--log-format', 'json']
     const status = await this.#withStdio(request.stdio, (stdio) =>
-      this.#spawn([...this.#globalArgs(), ...log, ...args], stdio, request.signal),
+      this.#spawn([...this.#globalArgs(), ...log, ...args], stdio, request),
     )
     if (status.exitCode !== 0) {
       const message = lastLoggedError(request.logFile, before)
@@ -151,10 +153,15 @@ export class OciRuntime {
     }
   }
 
-  async #spawn(args: readonly string[], stdio: RuntimeStdio, signal: AbortSignal | undefined): Promise<ExitStatus> {
+  async #spawn(
+    args: readonly string[],
+    stdio: RuntimeStdio,
+    { signal, onSpawn }: Pick<RunRequest, 'signal' | 'onSpawn'>,
+  ): Promise<ExitStatus> {
     const { path, reaper } = this.#options
     if (signal?.aborted) throw this.#cancelled(signal)
     const pid = this.#startable(() => spawn({ file: path, args, env: environment(), ...stdio, newSession: true }))
+    onSpawn?.(pid)
     const onAbort = () => void kill(-pid, 'SIGKILL')
     signal?.addEventListener('abort', onAbort)
     try {

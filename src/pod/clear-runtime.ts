@@ -1,6 +1,12 @@
+import { rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { messageOf } from '../lib/errors.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
+
+/** How long the OCI runtime may take to delete a container, in milliseconds. */
+const patienceMs = 20_000
 
 /**
  * Takes away the OCI runtime's state and the cgroup of a container that has ended; what is still in its cgroup is killed.
@@ -19,8 +25,15 @@ export function clearRuntime(parts: PodParts, container: ContainerRecord): Promi
 async function clear(parts: PodParts, container: ContainerRecord): Promise<void> {
   if (parts.containers.get(container.id)?.state.phase === 'created') return
   const sandbox = getSandbox(parts, container.sandboxId)
-  const shim = await parts.shims.get(sandbox.shim)
-  const { command } = parts.handlers.get(sandbox.runtimeHandler)
-  await shim.request('delete', { id: container.id, runtime: command })
+  const { command } = parts.handlers.of(sandbox)
+  try {
+    const shim = await parts.shims.get(sandbox.shim)
+    await shim.request('delete', { id: container.id, runtime: command }, AbortSignal.timeout(patienceMs))
+  } catch (error) {
+    // The cgroup is what counts; the rest are files. It must not depend on a shim or a runtime that answers.
+    parts.log.warn({ container: container.id, error: messageOf(error) }, 'the OCI runtime cannot delete a container')
+    await parts.cgroups.kill(container.cgroup)
+    rmSync(join(command.root, container.id), { recursive: true, force: true })
+  }
   await parts.cgroups.remove(container.cgroup)
 }

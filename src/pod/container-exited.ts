@@ -1,15 +1,22 @@
 import { messageOf } from '../lib/errors.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
+import type { ContainerEvent } from '../state/container-state.ts'
 import { clearRuntime } from './clear-runtime.ts'
 import { recordEvent } from './container-events.ts'
 import type { PodParts } from './parts.ts'
+
+const lostMessage = 'its exit code was lost together with its shim'
 
 /**
  * A container has ended, with its output in its log. Its record says so at once; its cgroup and the OCI runtime's state of it
  * are then cleared away, so that the kubelet can delete the pod's cgroup.
  */
 export function containerExited(parts: PodParts, exit: ContainerExit): void {
-  const container = recordEvent(parts, exit.id, { type: 'exited', ...exit, at: BigInt(exit.finishedAt) })
+  const at = BigInt(exit.finishedAt)
+  const event: ContainerEvent = exit.lost
+    ? { type: 'exit-lost', at, message: lostMessage }
+    : { type: 'exited', ...exit, at }
+  const container = recordEvent(parts, exit.id, event)
   if (!container) return
   clearRuntime(parts, container).catch((error) => {
     // Stopping the sandbox and removing the container try again.

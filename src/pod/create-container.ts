@@ -78,7 +78,7 @@ async function make(
   const volumes = imageMounts(parts, config)
   const id = newId()
   const layout = parts.layout.container(id)
-  const handler = parts.handlers.get(sandbox.runtimeHandler)
+  const handler = parts.handlers.of(sandbox)
   const cgroup = containerCgroup(podCgroup(parts, sandbox.config), id, handler.cgroupDriver)
   const userns = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions)
   const owner = userns && { userns: parts.layout.sandbox(sandbox.id).userns, hostId: userns.hostID }

@@ -13,7 +13,7 @@ export function describeSandbox(parts: PodParts, record: SandboxRecord): object 
   return {
     state: record.state,
     shim: record.shim,
-    runtimeType: parts.handlers.get(record.runtimeHandler).command.path,
+    runtimeType: parts.handlers.of(record).command.path,
     namespaces: { net: netns, ipc: ipcns, uts: utsns },
     hosts,
     resolvConf,
@@ -31,7 +31,7 @@ export function describeContainer(parts: PodParts, record: ContainerRecord): obj
     pid: 'pid' in record.state ? record.state.pid : 0,
     state: record.state,
     cgroup: record.cgroup,
-    runtimeType: sandbox && parts.handlers.get(sandbox.runtimeHandler).command.path,
+    runtimeType: sandbox && parts.handlers.of(sandbox).command.path,
     bundle,
     rootfs,
     writableLayer: upper,

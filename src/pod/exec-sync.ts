@@ -31,7 +31,7 @@ export async function execSync(
     'execSync',
     {
       id: container.id,
-      runtime: parts.handlers.get(sandbox.runtimeHandler).command,
+      runtime: parts.handlers.of(sandbox).command,
       bundle: parts.layout.container(container.id).bundle,
       process: execProcess(containerProcess(parts, container), command, false),
       timeoutMs: Math.min(Math.max(0, timeoutSeconds) * 1000, maxTimeoutMs),

@@ -51,7 +51,7 @@ export async function exec(parts: PodParts, request: ExecRequest, signal: AbortS
     'exec',
     {
       id: container.id,
-      runtime: parts.handlers.get(sandbox.runtimeHandler).command,
+      runtime: parts.handlers.of(sandbox).command,
       bundle: parts.layout.container(container.id).bundle,
       process: execProcess(containerProcess(parts, container), request.command, tty),
       tty,

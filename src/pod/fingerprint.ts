@@ -6,7 +6,10 @@ import { type DescMessage, type JsonValue, type MessageShape, toJson } from '@bu
  * entries of a map (labels, annotations) in another order each time.
  */
 export function fingerprint<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>, more = ''): string {
-  return createHash('sha256').update(canonical(toJson(schema, message))).update(more).digest('hex')
+  return createHash('sha256')
+    .update(canonical(toJson(schema, message)))
+    .update(more)
+    .digest('hex')
 }
 
 /** JSON with the keys of every object in order. */

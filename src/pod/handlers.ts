@@ -4,6 +4,7 @@ import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
 import type { HandlerOptions } from '../oci/spec/input.ts'
 import type { RuntimeCommand } from '../shim/protocol.ts'
+import type { SandboxRecord } from '../state/sandbox-record.ts'
 
 /** A runtime handler as the operator configured it: the name that a RuntimeClass gives, and the OCI runtime behind it. */
 export interface RuntimeHandler {
@@ -31,7 +32,7 @@ export class RuntimeHandlers {
 
   /** The handler of that name; `''` is the default. */
   get(name: string): RuntimeHandler {
-    const handler = this.#handlers.get(name === '' ? this.#defaultName : name)
+    const handler = this.#find(name)
     if (!handler) {
       const known = this.names.join(', ')
       throw invalidArgument(`no runtime handler "${name}" is configured; there are: ${known}`)
@@ -39,7 +40,23 @@ export class RuntimeHandlers {
     return handler
   }
 
-  /** The same, if its binary can be run; to be asked before a pod is begun that could never start a container. */
+  /**
+   * The handler of a pod that is there. One that was taken out of the configuration since is as it was when the pod was
+   * made: the pod can still be stopped and removed.
+   */
+  of(sandbox: SandboxRecord): RuntimeHandler {
+    const handler = this.#find(sandbox.runtimeHandler)
+    if (handler) return handler
+    if (!sandbox.runtime) return this.get(sandbox.runtimeHandler)
+    const { cgroupDriver, ...command } = sandbox.runtime
+    return { name: sandbox.runtimeHandler, command, cgroupDriver, options: {}, host: this.get('').host }
+  }
+
+  #find(name: string): RuntimeHandler | undefined {
+    return this.#handlers.get(name === '' ? this.#defaultName : name)
+  }
+
+  /** The handler of that name, if its binary can be run; to be asked before a pod is begun that could never start a container. */
   usable(name: string): RuntimeHandler {
     const handler = this.get(name)
     const { path } = handler.command

@@ -3,11 +3,13 @@ import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import type { SupervisedContainer } from '../shim/protocol.ts'
+import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
 import type { PodParts } from './parts.ts'
-import { holdEndingStdin, launchOf } from './start-container.ts'
+import { finishStart, holdEndingStdin, launchOf } from './start-container.ts'
 
 /**
  * Takes up the containers of a shim again: of one that ran on while berthd was away, or of a new one that follows a dead
@@ -28,8 +30,9 @@ export async function reattachContainers(parts: PodParts, shimName: string): Pro
       await reattach(parts, shim, container, known.get(container.id))
     } catch (error) {
       const message = `it cannot be taken up again: ${messageOf(error)}`
-      parts.log.error({ container: container.id, error: messageOf(error) }, 'a container is in an unknown state')
-      recordEvent(parts, container.id, { type: 'lost', message })
+      parts.log.error({ container: container.id, error: messageOf(error) }, 'a container cannot be taken up again')
+      if (container.state.phase !== 'starting') recordEvent(parts, container.id, { type: 'lost', message })
+      else recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
     }
   }
 }
@@ -40,46 +43,44 @@ async function reattach(
   container: ContainerRecord,
   known: SupervisedContainer | undefined,
 ): Promise<void> {
-  const { id, config } = container
+  const { id, config, state } = container
   const { bundle } = parts.layout.container(id)
   if (!config.tty) parts.pipes.hold(id, bundle)
   holdEndingStdin(parts, container)
+  if (known?.starting) return joinStart(parts, shim, container)
   if (known) recordEvent(parts, id, { type: 'started', pid: known.pid, at: BigInt(known.startedAt) })
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)
+  if (known?.adopted) return watch(parts, shim, container, known.pid)
   if (known) return
-  const { state } = container
-  if (state.phase === 'starting') {
-    // The shim that was to start it has gone with the OCI runtime's answer: whatever came of it is killed.
-    await parts.cgroups.kill(container.cgroup)
-    recordEvent(parts, id, { type: 'start-failed', at: parts.clock(), message: 'its start was interrupted' })
-    return
-  }
+  if (state.phase === 'starting') return endInterruptedStart(parts, container)
   if (state.phase !== 'running' && state.phase !== 'unknown') return
-  await adopt(parts, shim, container, state.pid, state.startedAt)
+  await shim.request('adopt', { ...launchOf(parts, container), pid: state.pid, startedAt: String(state.startedAt) })
+  parts.log.info({ container: id }, 'a shim took over a running container')
+  watch(parts, shim, container, state.pid)
 }
 
-/** Its shim is gone and the container may live: the new shim reads its pipes, and berthd waits for its process. */
-async function adopt(
-  parts: PodParts,
-  shim: ShimClient,
-  container: ContainerRecord,
-  pid: number,
-  startedAt: bigint,
-): Promise<void> {
+/** The shim is still at the start that an earlier berthd asked for. */
+function joinStart(parts: PodParts, shim: ShimClient, container: ContainerRecord): void {
+  finishStart(parts, shim, container).catch((error) => {
+    parts.log.warn({ container: container.id, error: messageOf(error) }, 'a start that went on did not end well')
+  })
+}
+
+/** The shim that was to start it is gone, and with it the answer of the OCI runtime: whatever came of it is taken away. */
+async function endInterruptedStart(parts: PodParts, container: ContainerRecord): Promise<void> {
+  killStartingRuntime(parts.layout.container(container.id).bundle)
+  await parts.cgroups.kill(container.cgroup)
+  await clearRuntime(parts, container)
+  const message = 'its start was interrupted: the shim died'
+  recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
+}
+
+/** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */
+function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pid: number): void {
   const { id } = container
-  await shim.request('adopt', { ...launchOf(parts, container), pid, startedAt: String(startedAt) })
-  parts.log.info({ container: id }, 'a shim took over a running container')
-  const end = watchProcess(parts.reaper, pid, () => parts.cgroups.pids(container.cgroup).includes(pid))
-  void end
-    .then(async (status) => {
-      if (!status) {
-        const message = 'its exit code was lost together with its shim'
-        parts.log.warn({ container: id }, message)
-        recordEvent(parts, id, { type: 'exit-lost', at: parts.clock(), message })
-      }
-      await shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0 }) })
-    })
+  watchProcess(parts.reaper, pid, () => parts.cgroups.pids(container.cgroup).includes(pid))
+    .then((status) => shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) }))
     .catch((error) =>
       parts.log.error({ container: id, error: messageOf(error) }, 'the end of a container was not recorded'),
     )

@@ -4,6 +4,7 @@ import { errnoOf, messageOf } from '../lib/errors.ts'
 import { listMountPoints } from '../linux/mount.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { nextSandboxState } from '../state/sandbox-state.ts'
 import { infraProcessAlive, infraProcessPid, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { reattachContainers } from './reattach.ts'
@@ -19,13 +20,15 @@ import { watchInfraProcess } from './watch-infra.ts'
 export async function recover(parts: PodParts): Promise<void> {
   reportUnreadable(parts)
   for (const sandbox of [...parts.sandboxes.all()]) {
-    if (sandbox.state.phase === 'creating') await attempt(parts, sandbox.id, () => undoSandbox(parts, sandbox))
+    if (sandbox.state.phase === 'creating') await undoSandbox(parts, sandbox)
     else parts.shims.restore(sandbox.id, sandbox.shim)
   }
   for (const container of [...parts.containers.all()]) {
     if (container.state.phase !== 'creating') continue
-    removeContainerFiles(parts.layout, container.id)
-    parts.containers.delete(container.id)
+    await attempt(parts, container.id, async () => {
+      removeContainerFiles(parts.layout, container.id)
+      parts.containers.delete(container.id)
+    })
   }
   const shims = new Set([...parts.sandboxes.all()].map((sandbox) => sandbox.shim))
   await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
@@ -50,13 +53,25 @@ async function attempt(parts: PodParts, id: string, work: () => Promise<void>): 
   }
 }
 
-/** A sandbox that was being made: nobody knows its id, and its client will ask for it again. */
+/**
+ * A sandbox that was being made: nobody knows its id, and its client will ask for it again. One that cannot be undone is
+ * listed from now on, as not ready, so that it can be stopped and removed.
+ */
 async function undoSandbox(parts: PodParts, sandbox: SandboxRecord): Promise<void> {
   const layout = parts.layout.sandbox(sandbox.id)
-  await parts.network.detach(sandbox.id)
-  stopInfraProcess(layout)
-  removeSandboxFolder(layout)
-  parts.sandboxes.delete(sandbox.id)
+  try {
+    await parts.network.detach(sandbox.id)
+    stopInfraProcess(layout)
+    removeSandboxFolder(layout)
+    parts.sandboxes.delete(sandbox.id)
+  } catch (error) {
+    const reason = `it was not made to the end, and cannot be undone: ${messageOf(error)}`
+    parts.log.error({ sandbox: sandbox.id, error: messageOf(error) }, 'a half-made sandbox cannot be undone')
+    parts.shims.restore(sandbox.id, sandbox.shim)
+    parts.sandboxes.note(sandbox.id, (record) => {
+      return { ...record, state: nextSandboxState(record.state, { type: 'stop', reason }) }
+    })
+  }
 }
 
 /** Sandboxes whose namespaces are gone (the machine was restarted), and those whose stop was interrupted. */

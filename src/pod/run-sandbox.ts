@@ -85,7 +85,7 @@ async function make(
   podSysctls(config)
   checkSandboxUser(config)
   const userns = sandboxUserNamespace(config, parts.handlers.get(runtimeHandler))
-  const { cgroupDriver } = parts.handlers.usable(runtimeHandler)
+  const { command, cgroupDriver } = parts.handlers.usable(runtimeHandler)
   const cgroup = parentPath(podCgroup(parts, config), cgroupDriver)
   const attachesNetwork = !onHostNetwork(config)
   if (attachesNetwork) requireNetwork(parts)
@@ -102,6 +102,7 @@ async function make(
     config,
     fingerprint: digest,
     runtimeHandler,
+    runtime: { ...command, cgroupDriver },
     createdAt: parts.clock(),
     shim,
     ips: [],

@@ -1,5 +1,6 @@
-import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import { BerthError, failedPrecondition, messageOf } from '../lib/errors.ts'
 import { shortId } from '../lib/ids.ts'
+import type { ShimClient } from '../shim/client.ts'
 import type { ContainerLaunch } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { recordEvent } from './container-events.ts'
@@ -26,22 +27,33 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
       }
       recordEvent(parts, container.id, { type: 'start' })
-      try {
-        setStage('waiting for its shim')
-        const shim = await parts.shims.get(sandbox.shim)
-        setStage('waiting for the OCI runtime')
-        const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
-        recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
-        holdEndingStdin(parts, container)
-      } catch (error) {
-        const message = messageOf(error)
-        recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
-        parts.log.warn({ container: container.id, error: message }, `container ${shortId(container.id)} did not start`)
-        throw error
-      }
+      setStage('waiting for its shim')
+      const shim = await parts.shims.get(sandbox.shim).catch((error) => failed(parts, container, error))
+      setStage('waiting for the OCI runtime')
+      await finishStart(parts, shim, container)
     },
     () => failedPrecondition(`container "${container.id}" is being started`),
   )
+}
+
+/** Has the shim start the container, or joins the start that it is at, and records what came of it. */
+export async function finishStart(parts: PodParts, shim: ShimClient, container: ContainerRecord): Promise<void> {
+  try {
+    const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
+    recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
+    holdEndingStdin(parts, container)
+  } catch (error) {
+    // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
+    if (error instanceof BerthError && error.code === 'unavailable') throw error
+    failed(parts, container, error)
+  }
+}
+
+function failed(parts: PodParts, container: ContainerRecord, error: unknown): never {
+  const message = messageOf(error)
+  recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
+  parts.log.warn({ container: container.id, error: message }, `container ${shortId(container.id)} did not start`)
+  throw error
 }
 
 /** What the shim is told of a container. */
@@ -50,7 +62,7 @@ export function launchOf(parts: PodParts, container: ContainerRecord): Container
   return {
     id: container.id,
     bundle: parts.layout.container(container.id).bundle,
-    runtime: parts.handlers.get(sandbox.runtimeHandler).command,
+    runtime: parts.handlers.of(sandbox).command,
     logPath: container.logPath,
     stdin: container.config.stdin,
     stdinOnce: hasEndingStdin(container),

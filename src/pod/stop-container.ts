@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
 import { signalNumber } from '../linux/pidfd.ts'
+import { readProcessStat } from '../linux/process-stat.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
+import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { recordEvent } from './container-events.ts'
 import { getContainer, getSandbox } from './lookup.ts'
@@ -10,6 +13,9 @@ import { signalContainer } from './signal-container.ts'
 
 /** How long a killed container may take to vanish, in milliseconds, before the call gives up (it may be retried). */
 const killPatience = 30_000
+
+/** How long after the last process is gone its shim may take to tell of the exit, in milliseconds. */
+const verdictPatience = 5_000
 
 /** A stop under way: it will kill at some time, which can be made sooner. */
 export interface Stop {
@@ -54,7 +60,7 @@ function begin(parts: PodParts, id: string, timeoutSeconds: number): Stop {
 }
 
 async function stop(parts: PodParts, id: string, gracefully: boolean, killNow: Promise<void>): Promise<void> {
-  await settleStart(parts, id)
+  await settleStart(parts, id, killNow)
   const ended = exitOnRecord(parts, id)
   if (!ended) return
   if (gracefully) {
@@ -69,8 +75,7 @@ async function stop(parts: PodParts, id: string, gracefully: boolean, killNow: P
  * signal on. If it cannot, the container is killed in the end, as one that ignores the signal.
  */
 async function sendStopSignal(parts: PodParts, container: ContainerRecord): Promise<void> {
-  const { runtimeHandler } = getSandbox(parts, container.sandboxId)
-  const { command, options } = parts.handlers.get(runtimeHandler)
+  const { command, options } = parts.handlers.of(getSandbox(parts, container.sandboxId))
   if (!options.sandboxPerContainer) return signalContainer(parts, container, container.stopSignal)
   const signal = signalNumber(container.stopSignal)
   const abort = AbortSignal.timeout(killPatience)
@@ -84,10 +89,23 @@ async function sendStopSignal(parts: PodParts, container: ContainerRecord): Prom
     })
 }
 
-/** A container that is being started has no process to signal yet: wait for it to have one, or not. */
-async function settleStart(parts: PodParts, id: string): Promise<void> {
-  if (parts.containers.get(id)?.state.phase !== 'starting') return
-  await parts.operations.join('StartContainer', id)
+/**
+ * A container that is being started has no process to signal yet: waits for it to have one, or not. When it is time to kill,
+ * the OCI runtime at work is killed, with whatever it has begun.
+ */
+async function settleStart(parts: PodParts, id: string, killNow: Promise<void>): Promise<void> {
+  const isStarting = () => parts.containers.get(id)?.state.phase === 'starting'
+  if (!isStarting()) return
+  const settled = parts.operations.join('StartContainer', id).then(() => 'settled')
+  if ((await Promise.race([settled, killNow.then(() => 'kill')])) === 'settled' && !isStarting()) return
+  await killNow
+  const container = getContainer(parts, id)
+  killStartingRuntime(parts.layout.container(id).bundle)
+  await parts.cgroups.kill(container.cgroup)
+  const deadline = performance.now() + verdictPatience
+  while (isStarting() && performance.now() < deadline) await delay(20)
+  const message = 'its start did not come to an end and was killed'
+  if (isStarting()) recordEvent(parts, id, { type: 'start-failed', at: parts.clock(), message })
 }
 
 /** Resolves when the exit is on record; undefined when nothing runs. */
@@ -97,27 +115,42 @@ function exitOnRecord(parts: PodParts, id: string): Promise<void> | undefined {
   return parts.exits.wait(id)
 }
 
-/** Kills the container by its cgroup and its pidfd, which needs nobody's cooperation, and waits for its exit. */
+/**
+ * Kills the container by its cgroup and its pidfd, which needs nobody's cooperation, and waits for its exit. If its shim does
+ * not tell in time, the exit is recorded without it.
+ */
 async function killContainer(parts: PodParts, id: string, ended: Promise<void>): Promise<void> {
   const container = getContainer(parts, id)
   signalContainer(parts, container, 'SIGKILL')
   await parts.cgroups.kill(container.cgroup)
-  const { promise: patience, resolve } = Promise.withResolvers<'late'>()
-  const timer = setTimeout(resolve, killPatience, 'late')
+  const patience = container.state.phase === 'unknown' ? 0 : verdictPatience
+  if (await settlesWithin(ended, patience)) return
+  if (!isGone(container) && !(await settlesWithin(ended, killPatience - patience))) throw stillThere(container)
+  recordKilled(parts, container)
+}
+
+async function settlesWithin(ended: Promise<void>, ms: number): Promise<boolean> {
+  const { promise: late, resolve } = Promise.withResolvers<boolean>()
+  const timer = setTimeout(resolve, ms, false)
   try {
-    if (container.state.phase === 'unknown') recordLost(parts, container)
-    if ((await Promise.race([ended, patience])) === 'late') throw stillThere(container)
+    return await Promise.race([ended.then(() => true), late])
   } finally {
     clearTimeout(timer)
   }
 }
 
-/** Of an unknown container nobody will tell the exit; with all its processes killed it has ended. */
-function recordLost(parts: PodParts, container: ContainerRecord): void {
+/** Whether the container's first process has ended, reaped or not. */
+function isGone({ state }: ContainerRecord): boolean {
+  if (!('pid' in state)) return true
+  return readProcessStat(state.pid)?.zombie ?? true
+}
+
+/** Everything of the container was killed, and nobody tells its exit: its own record of it, or else the kill. */
+function recordKilled(parts: PodParts, container: ContainerRecord): void {
   const exit = readExitRecord(parts.layout.container(container.id).bundle)
-  const message = 'it was killed; its exit code was lost together with its shim'
-  if (exit) recordEvent(parts, container.id, { type: 'exited', ...exit, at: BigInt(exit.finishedAt) })
-  else recordEvent(parts, container.id, { type: 'exit-lost', at: parts.clock(), message })
+  const killed = { exitCode: 137, signal: 9, oomKilled: false }
+  const at = exit ? BigInt(exit.finishedAt) : parts.clock()
+  recordEvent(parts, container.id, { type: 'exited', ...(exit ?? killed), at })
 }
 
 function stillThere(container: ContainerRecord): BerthError {

@@ -83,8 +83,7 @@ async function changeLimits(
   container: ContainerRecord,
   asked: LinuxContainerResources,
 ): Promise<void> {
-  const { runtimeHandler } = getSandbox(parts, container.sandboxId)
-  const { command, cgroupDriver } = parts.handlers.get(runtimeHandler)
+  const { command, cgroupDriver } = parts.handlers.of(getSandbox(parts, container.sandboxId))
   const before = container.config.linux?.resources
   const limits = cgroupLimits(asked, parts.host)
   await parts.cgroups.limit(container.cgroup, limits, Number(before?.cpuShares ?? 0n))

@@ -48,6 +48,8 @@ export interface ContainerExit extends ExitStatus {
   readonly finishedAt: string
   /** The kernel's OOM killer killed something in the container's cgroup. */
   readonly oomKilled: boolean
+  /** Nobody could tell how it ended: the code means nothing. */
+  readonly lost?: boolean
 }
 
 export interface ExecSyncParams {
@@ -112,7 +114,7 @@ export interface ShimRequests {
   /** Reads the pipes of a container that a shim now gone had started, and ends it when `exited` is said. */
   adopt: { params: ContainerLaunch & StartedContainer; result: null }
   /** An adopted container has ended, says whoever could wait for it. */
-  exited: { params: ExitStatus & { readonly id: string }; result: null }
+  exited: { params: ExitStatus & { readonly id: string; readonly lost?: boolean }; result: null }
   execSync: { params: ExecSyncParams; result: ExecSyncResult }
   /**
    * Starts a command. It belongs to this connection, with which it is killed. Follow up with `execWait` in every case.

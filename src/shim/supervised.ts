@@ -13,6 +13,7 @@ import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
 import { writeExitRecord } from './exit-record.ts'
 import type { ContainerExit, ContainerLaunch, StartedContainer, SupervisedContainer } from './protocol.ts'
+import { forgetStartingRuntime, recordStartingRuntime } from './starting-runtime.ts'
 
 export interface SupervisorParts {
   readonly reaper: Reaper
@@ -64,7 +65,15 @@ export class SupervisedProcess {
     this.#parts.warmup.expectAttach()
     const { id, bundle, logPath, tty } = this.#launch
     this.#output = new ContainerOutput(logPath, this.#log)
-    const request = { id, bundle, pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log'), signal }
+    const onSpawn = (runtimePid: number) => recordStartingRuntime(bundle, runtimePid)
+    const request = {
+      id,
+      bundle,
+      pidFile: join(bundle, 'init.pid'),
+      logFile: join(bundle, 'runtime.log'),
+      signal,
+      onSpawn,
+    }
     const before = this.#parts.reaper.mark()
     try {
       const { pid } = tty ? await this.#runWithTerminal(request) : await this.#runWithPipes(request)
@@ -78,6 +87,8 @@ export class SupervisedProcess {
         this.#log.error({ error: messageOf(cause) }, 'cannot delete a container that did not start')
       })
       throw error
+    } finally {
+      forgetStartingRuntime(bundle)
     }
   }
 
@@ -92,7 +103,7 @@ export class SupervisedProcess {
   }
 
   /** Drain, flush, read the OOM counter, record, tell: in this order, once. */
-  end(status: ExitStatus): void {
+  end(status: ExitStatus & { readonly lost?: boolean }): void {
     if (this.#exit) return
     const { id, bundle, cgroup } = this.#launch
     this.#output?.finish()

@@ -12,12 +12,25 @@ export interface SandboxRecord {
   readonly fingerprint: string
   /** `''` for the default. */
   readonly runtimeHandler: string
+  /** The OCI runtime behind it when the sandbox was made; absent in records of before this was kept. */
+  readonly runtime?: RecordedRuntime
   readonly createdAt: bigint
   /** The shim of all its containers. */
   readonly shim: string
   /** Primary address first; empty on the host's network and before it has any. */
   readonly ips: readonly string[]
   readonly state: SandboxState
+}
+
+/** How to call the OCI runtime of a pod, also when its handler is no longer configured. */
+export interface RecordedRuntime {
+  readonly name: string
+  readonly path: string
+  readonly root: string
+  readonly args?: readonly string[]
+  readonly systemdCgroup?: boolean
+  readonly noPivot?: boolean
+  readonly cgroupDriver: 'cgroupfs' | 'systemd'
 }
 
 type Body = Omit<SandboxRecord, 'config' | 'createdAt'> & { readonly config: JsonValue; readonly createdAt: string }

@@ -1,0 +1,39 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { errnoOf } from '../lib/errors.ts'
+import { readProcessStat } from '../linux/process-stat.ts'
+import { kill } from '../linux/spawn.ts'
+
+/**
+ * Which process of the OCI runtime is starting a container, on record in its bundle while it does: when its shim dies, the
+ * runtime, which leads a session of its own, goes on, and somebody must be able to end it.
+ */
+export function recordStartingRuntime(bundle: string, pid: number): void {
+  const startTime = readProcessStat(pid)?.startTime
+  if (startTime !== undefined) writeFileSync(file(bundle), JSON.stringify({ pid, startTime }), { mode: 0o600 })
+}
+
+/** The runtime has ended. */
+export function forgetStartingRuntime(bundle: string): void {
+  rmSync(file(bundle), { force: true })
+}
+
+/** Kills the runtime that is starting a container, with all that it started in its session; nothing when there is none. */
+export function killStartingRuntime(bundle: string): void {
+  const runtime = read(bundle)
+  // The pid may have come to mean another process.
+  if (runtime && readProcessStat(runtime.pid)?.startTime === runtime.startTime) kill(-runtime.pid, 'SIGKILL')
+}
+
+function read(bundle: string): { readonly pid: number; readonly startTime: string } | undefined {
+  try {
+    return JSON.parse(readFileSync(file(bundle), 'utf8')) as { pid: number; startTime: string }
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
+    throw error
+  }
+}
+
+function file(bundle: string): string {
+  return join(bundle, 'runtime.json')
+}
