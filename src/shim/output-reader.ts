@@ -2,8 +2,11 @@ import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { isatty, ReadStream } from 'node:tty'
 import { errnoOf } from '../lib/errors.ts'
+import { pipeCapacity } from '../linux/pipe.ts'
 
 const chunkBytes = 64 * 1024
+/** More than a terminal holds: its buffers are let grow to 64 KiB, and its line discipline has 4 KiB (tty_buffer.c). */
+const terminalBytes = 128 * 1024
 
 /**
  * Reads a pipe as it fills and hands every chunk on at once. The chunk is only valid during the call: one buffer serves all.
@@ -42,20 +45,28 @@ export class OutputReader {
     return true
   }
 
-  /** Reads what is in the pipe at this moment, then closes it. Whatever the writer wrote before it ended is read. */
+  /**
+   * Reads what is in the pipe at this moment, then closes it. Whatever the writer wrote before it ended is read; of another
+   * that still writes no more than the pipe can hold, since it might never come to an end.
+   */
   finish(): void {
-    while (this.#open) {
-      const bytes = this.#readNow()
-      if (bytes === 0) break
-      this.#onChunk(this.#buffer.subarray(0, bytes))
+    let left = this.#open ? (pipeCapacity(this.#fd) ?? terminalBytes) : 0
+    try {
+      while (this.#open && left > 0) {
+        const bytes = this.#readNow(left)
+        if (bytes === 0) break
+        left -= bytes
+        this.#onChunk(this.#buffer.subarray(0, bytes))
+      }
+    } finally {
+      this.#close()
     }
-    this.#close()
   }
 
-  /** Bytes read without waiting; 0 at the end of the pipe or when it is empty. */
-  #readNow(): number {
+  /** Bytes read without waiting, at most `most`; 0 at the end of the pipe or when it is empty. */
+  #readNow(most: number): number {
     try {
-      return readSync(this.#fd, this.#buffer, 0, chunkBytes, null)
+      return readSync(this.#fd, this.#buffer, 0, Math.min(chunkBytes, most), null)
     } catch (error) {
       if (errnoOf(error) === 'EAGAIN' || errnoOf(error) === 'EIO') return 0
       throw error
