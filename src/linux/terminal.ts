@@ -2,6 +2,7 @@ import { closeSync, writeSync } from 'node:fs'
 import { Readable, Writable } from 'node:stream'
 import { ReadStream } from 'node:tty'
 import { errnoOf } from '../lib/errors.ts'
+import { duplicate } from './pipe.ts'
 import { setWindowSize } from './window-size.ts'
 
 /** How often a terminal that takes no more input is tried again, in milliseconds. */
@@ -12,6 +13,7 @@ const retryMs = 10
  * which must not block.
  */
 export class Terminal {
+  /** Written to and resized. Closed by {@link close} alone, so that its number means the terminal until then. */
   readonly #fd: number
   readonly input: Writable
   /** Absent for a terminal whose output somebody else reads. */
@@ -19,10 +21,10 @@ export class Terminal {
   #open = true
 
   constructor(fd: number, options: { readonly read: boolean }) {
-    this.#fd = fd
-    this.input = new TerminalInput((bytes) => (this.#open ? writeSync(fd, bytes) : bytes.length))
+    // What reads closes its descriptor when the kernel says that the terminal has hung up, at a moment of its own.
+    this.#fd = options.read ? duplicate(fd) : fd
+    this.input = new TerminalInput((bytes) => (this.#open ? writeSync(this.#fd, bytes) : bytes.length))
     this.output = options.read ? new TerminalOutput(fd) : undefined
-    // At 'end' at the latest: right after it the stream closes the descriptor, whose number may then mean another file.
     for (const event of ['end', 'error', 'close']) this.output?.on(event, () => this.close())
   }
 
@@ -35,8 +37,8 @@ export class Terminal {
   close(): void {
     if (!this.#open) return
     this.#open = false
-    if (this.output) this.output.destroy()
-    else closeSync(this.#fd)
+    closeSync(this.#fd)
+    this.output?.destroy()
   }
 }
 
