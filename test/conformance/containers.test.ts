@@ -210,6 +210,43 @@ test('containers, as the kubelet relies on them', { timeout: 240_000 }, async (t
     await client.image.removeImage({ image: { image: own } })
   })
 
+  await part('an image can be a volume: read-only, shown by its id, and kept as long as it is used', async () => {
+    const items = [{ name: 'model/' }, { name: 'model/weights', data: 'v1\n' }, { name: 'model/old', data: 'x' }]
+    const later = [{ name: 'model/weights', data: 'v2\n' }, { name: 'model/.wh.old' }]
+    const single = await image('library/single', buildImage({ layers: [buildLayer(items)] }))
+    const layered = await image('library/layered', buildImage({ layers: [buildLayer(items), buildLayer(later)] }))
+    const pod = await client.runSandbox(client.sandboxConfig('volumes'))
+    const mounts = [
+      { containerPath: '/single', image: { image: single }, readonly: true },
+      { containerPath: '/layered', image: { image: layered }, imageSubPath: 'model', readonly: true },
+    ]
+    const script =
+      'cat /single/model/weights /layered/weights; ls /layered; touch /single/x /layered/x; echo end; sleep 1000'
+    const container = await client.runContainer(pod, client.containerConfig('c', script, { mounts }))
+    await client.logged(container, 'end')
+    const lines = await client.logLines(container)
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith('touch')),
+      ['v1', 'v2', 'weights', 'end'],
+    )
+    assert.equal(lines.filter((line) => /Read-only file system/.test(line)).length, 2)
+    const told = (await client.status(container)).mounts.map(({ image }) => [image?.image, image?.imageRef])
+    assert.deepEqual(told, [
+      [single, single],
+      [layered, layered],
+    ])
+    for (const id of [single, layered]) await client.image.removeImage({ image: { image: id } })
+    assert.equal((await exec(container, 'cat', '/layered/weights')).text, 'v2\n')
+    const missing = client.containerConfig('missing', '', {
+      mounts: [{ containerPath: '/v', image: { image: single }, readonly: true }],
+    })
+    await assert.rejects(client.createContainer(pod, missing), {
+      codeName: 'NOT_FOUND',
+      message: /^ImageVolumeMountFailed/,
+    })
+    await remove(container)
+  })
+
   await part('a container is told to have ended only when all it wrote is in its log', async () => {
     const pod = await client.runSandbox(client.sandboxConfig('order'))
     const long =

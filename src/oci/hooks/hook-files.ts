@@ -65,8 +65,7 @@ function listed(folder: string): string[] {
 
 function isRegExp(text: string): boolean {
   try {
-    new RegExp(text)
-    return true
+    return RegExp(text) instanceof RegExp
   } catch {
     return false
   }

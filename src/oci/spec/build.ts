@@ -12,7 +12,7 @@ import { processArgs, processCwd, processEnv } from './process.ts'
 import { cgroupLimits, deviceRules } from './resources.ts'
 import { apparmorProfile, containerSeccomp, protectedPaths, seccompChoice, selinuxLabel } from './security.ts'
 import { podSysctls } from './sysctls.ts'
-import { podUserNamespace } from './user-namespace.ts'
+import { checkMappedIds, podUserNamespace } from './user-namespace.ts'
 
 /**
  * The config.json of a container. Pure: everything on the host was looked up before (`containerSpec`). What is wrong with the
@@ -48,6 +48,7 @@ export function buildSpec(input: SpecInput): Spec {
     host,
   )
   const userNamespace = podUserNamespace(podOptions)
+  checkMappedIds(userNamespace, input.user)
   const sysctl = input.sysctlsApplied ? {} : podSysctls(sandbox)
   return {
     ociVersion: '1.0.2',

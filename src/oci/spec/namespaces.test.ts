@@ -4,7 +4,7 @@ import { create } from '@bufbuild/protobuf'
 import { NamespaceMode, NamespaceOptionSchema, PodSandboxConfigSchema } from '../../gen/cri_pb.ts'
 import { containerNamespaces } from './namespaces.ts'
 import { podSysctls } from './sysctls.ts'
-import { podUserNamespace } from './user-namespace.ts'
+import { checkMappedIds, podUserNamespace } from './user-namespace.ts'
 
 const { POD, CONTAINER, NODE, TARGET } = NamespaceMode
 const paths = {
@@ -78,6 +78,10 @@ test('a user namespace is one range from the root on, alike for users and groups
   for (const each of refused) {
     assert.throws(() => podUserNamespace(each), { code: 'invalid-argument', message: /userns_options/ })
   }
+  const mapping = podUserNamespace(own)
+  checkMappedIds(mapping, { uid: 0, gid: 65535, additionalGids: [7] })
+  checkMappedIds(undefined, { uid: 65536, gid: 0 })
+  assert.throws(() => checkMappedIds(mapping, { uid: 0, gid: 0, additionalGids: [65536] }), { message: /group 65536/ })
   for (const [container, pod] of [
     [own, undefined],
     [undefined, own],

@@ -36,6 +36,19 @@ export function checkContainerUserNamespace(
   }
 }
 
+/** Throws when a user or group of the container is outside of its pod's user namespace: it could not be started. */
+export function checkMappedIds(
+  mapping: IdMapping | undefined,
+  user: { readonly uid: number; readonly gid: number; readonly additionalGids?: readonly number[] },
+): void {
+  if (!mapping) return
+  const outside = [user.uid, user.gid, ...(user.additionalGids ?? [])].find((id) => id >= mapping.size)
+  if (outside === undefined) return
+  throw invalidArgument(
+    `user or group ${outside} of the container has no place in its user namespace, which has the ids below ${mapping.size}`,
+  )
+}
+
 function onlyMapping(field: keyof Pick<UserNamespace, 'uids' | 'gids'>, mappings: readonly IDMapping[]): IdMapping {
   const [mapping, ...others] = mappings
   if (!mapping || others.length > 0) {
