@@ -136,6 +136,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   return {
     async close() {
       cri.forceShutdown()
+      pods.close()
       stats[Symbol.dispose]()
       await streaming.close()
       admin.close()

@@ -13,9 +13,10 @@ const lostMessage = 'its exit code was lost together with its shim'
  */
 export function containerExited(parts: PodParts, exit: ContainerExit): void {
   const at = BigInt(exit.finishedAt)
+  const startedAt = exit.startedAt === undefined ? undefined : BigInt(exit.startedAt)
   const event: ContainerEvent = exit.lost
     ? { type: 'exit-lost', at, message: lostMessage }
-    : { type: 'exited', ...exit, at }
+    : { ...exit, type: 'exited', at, startedAt }
   const container = recordEvent(parts, exit.id, event)
   if (!container) return
   clearRuntime(parts, container).catch((error) => {

@@ -1,45 +1,42 @@
-import { closeSync, openSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
-import { createPipe } from '../linux/pipe.ts'
-import { spawnInNewPidNamespace } from '../linux/pid-namespace.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
+import { startPodInit } from '../linux/pod-init.ts'
 import type { Reaper } from '../linux/reaper.ts'
-import { spawnInitInUserNamespace } from '../linux/user-namespace.ts'
+import type { IdMapping } from '../oci/runtime-spec.ts'
 import type { SandboxLayout } from './layout.ts'
 
+/** Its user and group, as the pod counts; nothing else has it. The pause processes of others have the same. */
+const initId = 65535
+
 /**
- * The init of a shared PID namespace: the one case in which a pod has a process of its own. It waits for ever, and the kernel
- * reaps what is orphaned to it, because it ignores SIGCHLD (wait(2)). Its containers see it as `pause`, as with the other
- * runtimes. It reads from a pipe of which it has the other end itself, so that nothing ever comes.
+ * The init of a shared PID namespace: the one case in which a pod has a process of its own. It waits for ever and reaps what is
+ * orphaned to it. Its containers see it as `pause`, as with the other runtimes; there is nothing of the host to be seen in it.
  *
- * It is a shell of the host with the host's root and all capabilities: a container's process may not look into it
- * (/proc/1/root) unless it has those capabilities too, which only a privileged container has. In a pod with a user namespace
- * it is that namespace's root.
+ * It is on record before it is there to stay: a crash on the way leaves none.
+ *
+ * @param userns the mapping of the pod's own user namespace
  */
 export async function startInfraProcess(
   reaper: Reaper,
   layout: SandboxLayout,
-  options: { readonly ownUserNamespace: boolean },
+  own: { readonly net: boolean; readonly ipc: boolean; readonly uts: boolean },
+  userns: IdMapping | undefined,
 ): Promise<void> {
-  const pipe = createPipe({ nonBlocking: false })
-  const stderr = openSync('/dev/null', 'w')
-  const stdio = { stdin: pipe.read, stdout: pipe.write }
-  try {
-    const pid = options.ownUserNamespace
-      ? await spawnInitInUserNamespace(reaper, { ...stdio, user: layout.userns, path: layout.pidns, script })
-      : spawnInNewPidNamespace(
-          { file: '/bin/sh', argv0: 'pause', args: ['-c', script], cwd: '/', ...stdio, stderr, newSession: true },
-          layout.pidns,
-        )
-    void reaper.wait(pid)
-    writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) }))
-  } finally {
-    for (const fd of [pipe.read, pipe.write, stderr]) closeSync(fd)
-  }
+  const pid = await startPodInit(reaper, {
+    namespaces: {
+      ...(userns && { user: layout.userns }),
+      ...(own.net && { net: layout.netns }),
+      ...(own.ipc && { ipc: layout.ipcns }),
+      ...(own.uts && { uts: layout.utsns }),
+    },
+    path: layout.pidns,
+    id: Math.min(initId, (userns?.size ?? Number.POSITIVE_INFINITY) - 1),
+    record: (pid) => writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) })),
+  })
+  void reaper.wait(pid)
 }
-
-const script = "trap '' CHLD; printf pause >/proc/self/comm; while :; do read _; done"
 
 /** Kills the init, and with it whatever is left in the pod's PID namespace. No error when there is none. */
 export function stopInfraProcess(layout: SandboxLayout): void {

@@ -15,6 +15,7 @@ import { containersOf, findContainer, getContainer, getSandbox } from './lookup.
 import type { PodParts } from './parts.ts'
 import { connectToPort, readySandbox } from './port-forward.ts'
 import { reattachContainers } from './reattach.ts'
+import { reconcile } from './reconcile.ts'
 import { recover } from './recover.ts'
 import { removeContainer } from './remove-container.ts'
 import { removeSandbox } from './remove-sandbox.ts'
@@ -24,17 +25,29 @@ import { stopContainer } from './stop-container.ts'
 import { stopSandbox } from './stop-sandbox.ts'
 import { updateContainerResources, updateSandboxResources } from './update-resources.ts'
 
+/** Time between two looks for what nobody owns, in milliseconds. */
+const reconcileMs = 60_000
+
 /** The pod room's face: what can be done with pods, and what is known of them. Each operation is in a file of its own. */
 export class Pods {
   readonly #parts: PodParts
+  #reconciler: NodeJS.Timeout | undefined
 
   constructor(parts: PodParts) {
     this.#parts = parts
   }
 
-  /** To be called once, before anything else. */
-  recover(): Promise<void> {
-    return recover(this.#parts)
+  /** To be called once, before anything else. From then on what nobody owns is swept now and then. */
+  async recover(): Promise<void> {
+    await recover(this.#parts)
+    this.#reconciler = setInterval(() => {
+      reconcile(this.#parts).catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
+    }, reconcileMs).unref()
+  }
+
+  /** Nothing is begun by itself any more. */
+  close(): void {
+    clearInterval(this.#reconciler)
   }
 
   runSandbox(config: PodSandboxConfig | undefined, runtimeHandler: string): Promise<string> {

@@ -1,6 +1,4 @@
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
-import { errnoOf, messageOf } from '../lib/errors.ts'
+import { messageOf } from '../lib/errors.ts'
 import { listMountPoints } from '../linux/mount.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
@@ -8,6 +6,7 @@ import { nextSandboxState } from '../state/sandbox-state.ts'
 import { infraProcessAlive, infraProcessPid, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { reattachContainers } from './reattach.ts'
+import { attempt, reconcile } from './reconcile.ts'
 import { removeContainerFiles } from './remove-container.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
@@ -34,7 +33,7 @@ export async function recover(parts: PodParts): Promise<void> {
   await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
   stopLostSandboxes(parts)
   for (const sandbox of parts.sandboxes.all()) if (sandbox.state.phase === 'ready') watchInfraProcess(parts, sandbox)
-  await sweep(parts)
+  await reconcile(parts)
 }
 
 function reportUnreadable(parts: PodParts): void {
@@ -42,14 +41,6 @@ function reportUnreadable(parts: PodParts): void {
     for (const { id, version, error } of store.unreadable) {
       parts.log.error({ id, version, error: messageOf(error) }, 'a record cannot be read; it is kept as it is')
     }
-  }
-}
-
-async function attempt(parts: PodParts, id: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    parts.log.error({ id, error: messageOf(error) }, 'not recovered')
   }
 }
 
@@ -93,45 +84,4 @@ function isLost(parts: PodParts, sandbox: SandboxRecord, mounts: ReadonlySet<str
   if (own.net && !mounts.has(layout.netns)) return true
   if (own.ipc && !mounts.has(layout.ipcns)) return true
   return infraProcessPid(layout) !== undefined && !infraProcessAlive(layout)
-}
-
-/** What no record owns: left by a crash between a side effect and its undo. */
-async function sweep(parts: PodParts): Promise<void> {
-  const { state, root } = parts.layout
-  const known = (id: string) =>
-    parts.sandboxes.get(id) !== undefined ||
-    parts.containers.get(id) !== undefined ||
-    [...parts.sandboxes.unreadable, ...parts.containers.unreadable].some((row) => row.id === id)
-  const orphans = (folder: string) => ids(folder).filter((id) => !known(id))
-  for (const id of new Set([...orphans(join(state, 'containers')), ...orphans(join(root, 'containers'))])) {
-    parts.log.warn({ container: id }, 'sweeping the files of a container that no record owns')
-    await attempt(parts, id, async () => removeContainerFiles(parts.layout, id))
-  }
-  for (const { sandboxId } of parts.network.attachments()) {
-    if (known(sandboxId)) continue
-    parts.log.warn({ sandbox: sandboxId }, 'sweeping the network attachment of a sandbox that no record owns')
-    await attempt(parts, sandboxId, () => parts.network.detach(sandboxId))
-  }
-  for (const id of orphans(join(state, 'sandboxes'))) {
-    parts.log.warn({ sandbox: id }, 'sweeping the files of a sandbox that no record owns')
-    await attempt(parts, id, async () => {
-      stopInfraProcess(parts.layout.sandbox(id))
-      removeSandboxFolder(parts.layout.sandbox(id))
-    })
-  }
-  for (const container of parts.containers.all()) {
-    if (!parts.sandboxes.get(container.sandboxId)) {
-      parts.log.error({ container: container.id, sandbox: container.sandboxId }, 'a container without its sandbox')
-    }
-  }
-}
-
-/** The names in a folder that are ids. */
-function ids(folder: string): string[] {
-  try {
-    return readdirSync(folder).filter((name) => /^[0-9a-f]{64}$/.test(name))
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return []
-    throw error
-  }
 }

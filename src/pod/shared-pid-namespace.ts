@@ -1,5 +1,6 @@
 import { type ContainerConfig, NamespaceMode } from '../gen/cri_pb.ts'
 import { failedPrecondition } from '../lib/errors.ts'
+import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { infraProcessPid, startInfraProcess } from './infra-process.ts'
@@ -22,8 +23,8 @@ export function makeSharedPidNamespace(parts: PodParts, sandbox: SandboxRecord):
     async () => {
       const layout = parts.layout.sandbox(sandbox.id)
       if (infraProcessPid(layout) !== undefined) return
-      const ownUserNamespace = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions) !== undefined
-      await startInfraProcess(parts.reaper, layout, { ownUserNamespace })
+      const options = sandbox.config.linux?.securityContext?.namespaceOptions
+      await startInfraProcess(parts.reaper, layout, podNamespaces(options), podUserNamespace(options))
       watchInfraProcess(parts, sandbox)
     },
     () => failedPrecondition(`sandbox "${sandbox.id}" is getting its shared PID namespace`),

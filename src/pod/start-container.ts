@@ -40,8 +40,8 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
 export async function finishStart(parts: PodParts, shim: ShimClient, container: ContainerRecord): Promise<void> {
   try {
     const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
-    recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
-    holdEndingStdin(parts, container)
+    const started = recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
+    if (started?.state.phase === 'running') holdEndingStdin(parts, container)
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
     if (error instanceof BerthError && error.code === 'unavailable') throw error

@@ -147,10 +147,13 @@ function isGone({ state }: ContainerRecord): boolean {
 
 /** Everything of the container was killed, and nobody tells its exit: its own record of it, or else the kill. */
 function recordKilled(parts: PodParts, container: ContainerRecord): void {
-  const exit = readExitRecord(parts.layout.container(container.id).bundle)
-  const killed = { exitCode: 137, signal: 9, oomKilled: false }
-  const at = exit ? BigInt(exit.finishedAt) : parts.clock()
-  recordEvent(parts, container.id, { type: 'exited', ...(exit ?? killed), at })
+  const { exitCode, signal, oomKilled, finishedAt } = readExitRecord(parts.layout.container(container.id).bundle) ?? {
+    exitCode: 137,
+    signal: 9,
+    oomKilled: false,
+    finishedAt: parts.clock(),
+  }
+  recordEvent(parts, container.id, { type: 'exited', exitCode, signal, oomKilled, at: BigInt(finishedAt) })
 }
 
 function stillThere(container: ContainerRecord): BerthError {

@@ -45,6 +45,8 @@ export interface StartedContainer {
 /** How a container ended; also the content of its `exit.json`. */
 export interface ContainerExit extends ExitStatus {
   readonly id: string
+  /** The news of the end may be read before that of the start. Absent in records of before this was kept. */
+  readonly startedAt?: string
   readonly finishedAt: string
   /** The kernel's OOM killer killed something in the container's cgroup. */
   readonly oomKilled: boolean

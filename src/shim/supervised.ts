@@ -109,7 +109,8 @@ export class SupervisedProcess {
     this.#output?.finish()
     this.#letGoOfStdin()
     const oomKilled = this.#oomKills(cgroup) > 0
-    this.#exit = { id, ...status, finishedAt: String(clock()), oomKilled }
+    const { startedAt } = this.#started ?? {}
+    this.#exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
     writeExitRecord(bundle, this.#exit)
     this.#exited.resolve(this.#exit)
   }

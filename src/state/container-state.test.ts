@@ -61,6 +61,8 @@ test('an exit can be news before the start is', () => {
   const state = nextContainerState({ phase: 'starting' }, exit())
   assert.equal(state.phase, 'exited')
   assert.equal(nextContainerState(state, { type: 'started', pid: 7, at: 100n }), state)
+  const told = nextContainerState({ phase: 'starting' }, exit({ startedAt: 150n }))
+  assert.equal(told.phase === 'exited' && told.startedAt, 150n)
 })
 
 test('a lost container is unknown until its end is known', () => {

@@ -45,6 +45,8 @@ export type ContainerEvent =
   | {
       readonly type: 'exited'
       readonly at: bigint
+      /** For the case that the news of the start has not come yet. */
+      readonly startedAt?: bigint | undefined
       readonly exitCode: number
       readonly signal: number
       readonly oomKilled: boolean
@@ -95,11 +97,11 @@ function exited(startedAt: bigint | undefined, event: Extract<ContainerEvent, { 
   // OOMKilled makes the kubelet see a failure whatever the code: only for a container that the kernel did kill.
   const killed = event.signal === 9 || event.exitCode === 137
   const reason = event.oomKilled && killed ? 'OOMKilled' : event.exitCode === 0 ? 'Completed' : 'Error'
-  const finishedAt = atLeast(event.at, startedAt)
+  const start = startedAt ?? event.startedAt ?? event.at
   return {
     phase: 'exited',
-    startedAt: startedAt ?? event.at,
-    finishedAt,
+    startedAt: start,
+    finishedAt: atLeast(event.at, start),
     exitCode: event.exitCode,
     reason,
     message: '',
