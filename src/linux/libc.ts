@@ -13,6 +13,8 @@ export const libc = {
   umount2: lib.func('int umount2(const char *target, int flags)'),
   unshare: lib.func('int unshare(int flags)'),
   setns: lib.func('int setns(int fd, int nstype)'),
+  fchdir: lib.func('int fchdir(int fd)'),
+  chroot: lib.func('int chroot(const char *path)'),
   sethostname: lib.func('int sethostname(const char *name, size_t len)'),
   mkfifo: lib.func('int mkfifo(const char *path, uint mode)'),
   mknod: lib.func('int mknod(const char *path, uint mode, uint64 dev)'),

@@ -1,12 +1,11 @@
-import { closeSync, writeFileSync } from 'node:fs'
-import { invalidArgument, operationFailed } from '../lib/errors.ts'
-import { contents, memfd, runCommand } from './command.ts'
+import { writeFileSync } from 'node:fs'
+import { invalidArgument } from '../lib/errors.ts'
+import { runCommand } from './command.ts'
 import { HelperProcess } from './helper-process.ts'
 import { canIdMap } from './id-mapped-mount.ts'
 import { bindMount, unmount } from './mount.ts'
 import type { PinnedNamespace } from './namespaces.ts'
 import type { Reaper } from './reaper.ts'
-import { kill, spawn } from './spawn.ts'
 
 /** How long a helper may take, in milliseconds; it takes some 5. */
 const patienceMs = 10_000
@@ -57,56 +56,6 @@ export async function pinUserNamespace(
   } catch (error) {
     for (const path of pinned) unmount(path)
     throw error
-  }
-}
-
-/** The pid of the background process goes to stderr: stdin and stdout are the pipe that the process waits on. */
-const initScript = `exec nsenter --user="$1" --setgid 0 --setuid 0 unshare --pid sh -c '
-  exec 3<&0; sh -c "$1" <&3 3<&- 2>/dev/null & echo $! >&2' sh "$2"`
-
-/**
- * Runs a shell script as the first process of a new PID namespace that belongs to the user namespace pinned at `user`; the
- * PID namespace is pinned at `path`. Answers the process's pid as seen from here; it becomes a child of this process, which
- * must be a subreaper.
- */
-export async function spawnInitInUserNamespace(
-  reaper: Reaper,
-  request: {
-    readonly user: string
-    readonly path: string
-    readonly script: string
-    readonly stdin: number
-    readonly stdout: number
-  },
-): Promise<number> {
-  const stderr = memfd('stderr')
-  try {
-    const helper = spawn({
-      file: '/bin/sh',
-      args: ['-c', initScript, 'sh', request.user, request.script],
-      env: { PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
-      cwd: '/',
-      stdin: request.stdin,
-      stdout: request.stdout,
-      stderr,
-      newSession: true,
-    })
-    const { exitCode } = await reaper.wait(helper)
-    const words = contents(stderr).toString('utf8').trim()
-    if (exitCode !== 0 || !/^[1-9]\d*$/.test(words)) {
-      throw operationFailed(`cannot start the init of a pod's PID namespace in its user namespace: ${words}`)
-    }
-    const pid = Number(words)
-    try {
-      writeFileSync(request.path, '')
-      bindMount(`/proc/${pid}/ns/pid`, request.path)
-    } catch (error) {
-      kill(pid, 'SIGKILL')
-      throw error
-    }
-    return pid
-  } finally {
-    closeSync(stderr)
   }
 }
 
