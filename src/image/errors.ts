@@ -72,6 +72,10 @@ export const storeFull = (image: string, root: string, cause?: unknown) =>
     cause,
   )
 
+/** Layers of an image that was here have gone from the disk. */
+export const layersGone = (image: string) =>
+  new BerthError('not-found', `layers of image "${image}" have gone from the disk; they are being fetched again`)
+
 /** The image is not on this node. */
 export const imageNotHere = (image: string) =>
   new BerthError('not-found', `image "${image}" is not on this node; pull it first`)

@@ -2,16 +2,18 @@ import { createHash } from 'node:crypto'
 import { statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Clock, createClock } from '../lib/clock.ts'
-import { cancelled } from '../lib/errors.ts'
+import { cancelled, messageOf } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
 import { DownloadThread } from './download-thread.ts'
-import { imageNotHere, unusableImage } from './errors.ts'
+import { imageNotHere, layersGone, unusableImage } from './errors.ts'
 import type { LayerWorkshop } from './fetch-layer.ts'
 import { GroupSync } from './group-sync.ts'
 import type { AuthConfig, ImageFsInfo, StoredImage, UsableImage } from './image.ts'
 import { parseImageConfig } from './image-config.ts'
+import type { ImageRecord } from './image-records.ts'
+import type { StoredItem } from './inventory.ts'
 import { LayerFolders } from './layer-folders.ts'
 import { extractLayout } from './layout-archive.ts'
 import { layoutSource, readLayoutIndex } from './layout-source.ts'
@@ -67,6 +69,8 @@ export interface PullRequest {
 const defaultCertsDirs = ['/etc/berth/certs.d', '/etc/containerd/certs.d']
 const defaultTimeouts: TransportTimeouts = { answerMs: 30_000, stallMs: 60_000 }
 const defaultRetry: RetryPolicy = { attempts: 4, firstDelayMs: 300, maxDelayMs: 20_000 }
+/** Milliseconds. */
+const sweepEvery = 5 * 60 * 1000
 const defaultLimits: LayerLimits = { maxBytes: 2 ** 40, maxEntries: 50_000_000 }
 
 /** The image room's public face. One instance owns `root`. */
@@ -85,6 +89,7 @@ export class Images implements AsyncDisposable {
   readonly #workshop: LayerWorkshop
   readonly #pulls = new SharedWork<string>()
   readonly #trackers = new Set<PullTracker>()
+  readonly #sweeping: NodeJS.Timeout
 
   constructor(options: ImagesOptions) {
     const { root, database, log, registry = {} } = options
@@ -116,6 +121,11 @@ export class Images implements AsyncDisposable {
       blobQueue: new KeyedQueue(),
       limits: options.limits ?? defaultLimits,
     }
+    this.#sweeping = setInterval(
+      () => this.sweep().catch((error) => log.error({ error }, 'a sweep of images failed')),
+      sweepEvery,
+    )
+    this.#sweeping.unref()
   }
 
   /**
@@ -165,6 +175,8 @@ export class Images implements AsyncDisposable {
     const { store } = this.#workshop
     const record = store.find(image)
     if (!record) throw imageNotHere(image)
+    const missing = store.missingLayers(record)
+    if (missing.length > 0) this.#fetchAgain(record, missing)
     return {
       id: record.id,
       config: parseImageConfig(Buffer.from(record.configJson)).config,
@@ -197,9 +209,19 @@ export class Images implements AsyncDisposable {
     }
   }
 
-  /** Deletes layers that no image, no container and no pull needs any more; for the reconciler, and after a container is gone. */
+  /** Everything in the store that takes space, with those who want it; what nobody wants goes at the next sweep. */
+  inventory(): readonly StoredItem[] {
+    const { store, folders } = this.#workshop
+    return [...store.inventory(), ...folders.inventory()]
+  }
+
+  /**
+   * Deletes layers that no image, no container and no pull needs any more, and parts of blobs that nobody came back for.
+   * Goes on by itself every few minutes; also for the reconciler, and after a container is gone.
+   */
   async sweep(): Promise<void> {
     this.#workshop.store.sweep()
+    this.#workshop.folders.sweepParts()
     await this.#workshop.folders.settled()
   }
 
@@ -210,6 +232,7 @@ export class Images implements AsyncDisposable {
 
   /** Ends the pulls under way (what they fetched so far is kept for the next) and the workers. */
   async close(): Promise<void> {
+    clearInterval(this.#sweeping)
     await this.#pulls.close(cancelled('berthd is stopping; pull again'))
     await this.#workshop.pool.close()
     await this.#downloads.close()
@@ -219,6 +242,22 @@ export class Images implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
+  }
+
+  /** Somebody has deleted layers from the disk: they are fetched in the background, and this try fails. */
+  #fetchAgain(record: ImageRecord, missing: readonly string[]): never {
+    const name = record.digests[0] ?? record.tags[0]
+    this.#log.warn({ image: name ?? record.id, missing }, 'layers of an image have gone from the disk; fetching them')
+    for (const diffId of missing) this.#workshop.store.forgetLayer(diffId)
+    if (name !== undefined) {
+      this.pull({ image: name }).catch((error) => {
+        this.#log.warn(
+          { image: name, error: messageOf(error) },
+          'the layers could not be fetched; pull the image again',
+        )
+      })
+    }
+    throw layersGone(name ?? record.id)
   }
 
   async #pull(reference: ImageReference, auth: AuthConfig | undefined, signal: AbortSignal): Promise<string> {

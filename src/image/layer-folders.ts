@@ -1,8 +1,9 @@
-import { mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
 import { open, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
-import { messageOf } from '../lib/errors.ts'
+import { errnoOf, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import type { StoredItem } from './inventory.ts'
 
 /** A partly downloaded blob is kept this long for a pull that goes on with it, in milliseconds. */
 const keepPartsFor = 24 * 3600 * 1000
@@ -107,10 +108,36 @@ export class LayerFolders {
     for (const number of numbersIn(join(this.#root, 'staging'))) this.#toTrash(this.staging(number))
     for (const number of this.present()) if (!recorded.has(number)) this.#toTrash(this.layer(number))
     for (const name of readdirSync(join(this.#root, 'trash'))) this.#delete(join(this.#root, 'trash', name))
-    for (const name of readdirSync(join(this.#root, 'ingest'))) {
+    this.sweepParts()
+  }
+
+  /** Deletes parts of blobs that no pull has touched for a day. */
+  sweepParts(): void {
+    for (const { path, ageMs } of this.#parts()) if (ageMs > keepPartsFor) this.#delete(path)
+  }
+
+  /** What is here besides layers. */
+  inventory(): StoredItem[] {
+    const parts = this.#parts().map(({ name, bytes, ageMs }): StoredItem => {
+      const unused = ageMs > keepPartsFor
+      return { kind: 'part', path: `ingest/${name}`, bytes, owners: unused ? [] : ['a pull, or the next'], unused }
+    })
+    const others = (['staging', 'trash'] as const).flatMap((kind) =>
+      readdirSync(join(this.#root, kind)).map((name): StoredItem => {
+        const owners = kind === 'staging' ? ['a pull under way'] : []
+        const bytes = bytesBelow(join(this.#root, kind, name))
+        return { kind, path: `${kind}/${name}`, bytes, owners, unused: kind === 'trash' }
+      }),
+    )
+    return [...parts, ...others]
+  }
+
+  #parts(): { readonly name: string; readonly path: string; readonly bytes: number; readonly ageMs: number }[] {
+    return readdirSync(join(this.#root, 'ingest')).flatMap((name) => {
       const path = join(this.#root, 'ingest', name)
-      if (Date.now() - statSync(path).mtimeMs > keepPartsFor) this.#delete(path)
-    }
+      const stats = statSync(path, { throwIfNoEntry: false })
+      return stats ? [{ name, path, bytes: stats.blocks * 512, ageMs: Date.now() - stats.mtimeMs }] : []
+    })
   }
 
   /** Everything that was thrown away is deleted. */
@@ -140,6 +167,22 @@ export class LayerFolders {
     this.#removals.add(removal)
     void removal.then(() => this.#removals.delete(removal))
   }
+}
+
+/** What a tree takes of the disk; what goes away meanwhile counts nothing. */
+function bytesBelow(path: string): number {
+  const stats = lstatSync(path, { throwIfNoEntry: false })
+  if (!stats) return 0
+  let bytes = stats.blocks * 512
+  if (!stats.isDirectory()) return bytes
+  try {
+    for (const name of readdirSync(path, { encoding: 'buffer' })) {
+      bytes += bytesBelow(join(path, name.toString('latin1')))
+    }
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error
+  }
+  return bytes
 }
 
 function numbersIn(folder: string): number[] {

@@ -32,6 +32,8 @@ export interface Descriptor {
   readonly digest: string
   readonly size: number
   readonly platform?: Platform
+  /** Where else the content can be had ("foreign" layers). */
+  readonly urls?: readonly string[]
   readonly annotations: Readonly<Record<string, string>>
 }
 
@@ -64,6 +66,7 @@ const descriptor = v.object({
       variant: v.nullish(v.string(), ''),
     }),
   ),
+  urls: v.nullish(v.pipe(v.array(v.string()), v.maxLength(16)), []),
   annotations: texts,
 })
 const index = v.object({ manifests: v.pipe(v.array(descriptor), v.maxLength(maxManifests)) })
@@ -142,6 +145,7 @@ function toDescriptor(read: v.InferOutput<typeof descriptor>): Descriptor {
     digest: read.digest,
     size: read.size,
     ...(read.platform ? { platform: read.platform } : {}),
+    ...(read.urls.length > 0 ? { urls: read.urls } : {}),
     annotations: read.annotations ?? {},
   }
 }

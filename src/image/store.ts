@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import type { Logger } from '../lib/log.ts'
 import { type Database, inTransaction } from '../state/database.ts'
 import { RecordTable } from '../state/record-table.ts'
@@ -9,6 +10,7 @@ import type { LayerFolders } from './layer-folders.ts'
 import { findImage } from './lookup.ts'
 import { assignNames, type NewNames } from './names.ts'
 import type { ImageReference } from './reference.ts'
+import type { StoredItem } from './inventory.ts'
 
 export interface ImageStoreOptions {
   readonly database: Database
@@ -200,6 +202,37 @@ export class ImageStore {
       this.#layers.delete(diffId)
       this.#options.folders.discardLayer(number)
     }
+  }
+
+  /** Forgets a layer whose folder has gone: the images that stand on it are not ready any more, and can be pulled again. */
+  forgetLayer(diffId: string): void {
+    this.#layerTable.delete(diffId)
+    this.#layers.delete(diffId)
+  }
+
+  /** The layers of an image whose folder has gone from the disk. */
+  missingLayers(record: ImageRecord): string[] {
+    return layersOf(record).filter((diffId) => {
+      const layer = this.#layers.get(diffId)
+      return layer !== undefined && !existsSync(this.folderOf(layer))
+    })
+  }
+
+  /** Every layer with those who want it. */
+  inventory(): StoredItem[] {
+    const used = new Set(this.#options.inUse())
+    const now = Date.now()
+    return [...this.#layers.values()].map(({ diffId, number, bytes }) => {
+      const images = [...this.#images.values()].filter((record) => layersOf(record).includes(diffId))
+      const owners = images
+        .filter(({ id, removed }) => !removed || used.has(id))
+        .map(({ id, tags, digests, removed }) => tags[0] ?? digests[0] ?? (removed ? `${id} (a container)` : id))
+      if (this.#held.has(diffId)) owners.push('a pull under way')
+      const until = this.#kept.get(diffId) ?? 0
+      if (until > now) owners.push(`the next pull, until ${new Date(until).toISOString()}`)
+      if (this.#keepLayers && owners.length === 0) owners.push('perhaps a record that cannot be read')
+      return { kind: 'layer', path: `layers/${number}`, diffId, bytes, owners, unused: owners.length === 0 }
+    })
   }
 
   /** What layers and configurations take of the disk. */

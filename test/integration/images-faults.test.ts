@@ -781,3 +781,66 @@ test('kill -9 in the middle: the finished layer stays, the other is gone on with
 test('digests are computed as everybody does', () => {
   assert.equal(digestOf(Buffer.from('')), 'sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855')
 })
+
+test('a foreign layer comes from its URL, without credentials, over HTTPS or where HTTP is allowed', async (t) => {
+  const elsewhere = await FaultRegistry.start()
+  t.after(() => elsewhere[Symbol.asyncDispose]())
+  const layer = buildLayer([{ name: 'a', data: 'foreign' }])
+  elsewhere.addBlob('x', layer)
+  const urls = ['file:///etc/passwd', `http://${elsewhere.host}/v2/x/blobs/${layer.digest}`]
+  const image = buildImage({ layers: [{ ...layer, urls }] })
+  for (const allowed of [false, true]) {
+    const at = await place(t, { registry: { ...quick, plainHttp: allowed ? [elsewhere.host] : [] } })
+    at.registry.add('a', 'latest', image)
+    at.registry.plan = ({ url }) => (url.includes(layer.digest) ? { do: 'answer', status: 404 } : undefined)
+    const pull = at.images.pull({
+      image: `${at.registry.host}/a`,
+      auth: { username: 'u', password: 'p', serverAddress: at.registry.host },
+    })
+    if (!allowed) {
+      await rejects(pull, 'not-found', /nor from the URLs of the layer: none may be used/)
+      assert.equal(elsewhere.seen.length, 0)
+      continue
+    }
+    await pull
+    const { layerDirs } = at.images.use(`${at.registry.host}/a`)
+    assert.equal(readFileSync(join(layerDirs[0]!, 'a'), 'utf8'), 'foreign')
+    assert.equal(elsewhere.seen.at(-1)?.headers.authorization, undefined)
+  }
+})
+
+test('a layer that somebody deleted from the disk is fetched again when a container wants it', async (t) => {
+  const at = await place(t)
+  const layers = ['one', 'two'].map((data) => buildLayer([{ name: data, data }]))
+  at.registry.add('a', 'latest', buildImage({ layers }))
+  const image = `${at.registry.host}/a`
+  const { imageId } = await at.images.pull({ image })
+  const [first] = at.images.use(image).layerDirs
+  rmSync(first!, { recursive: true })
+  assert.throws(() => at.images.use(image), /are being fetched again/)
+  while (!at.images.status(image)) await sleep(10)
+  assert.equal(readFileSync(join(at.images.use(imageId).layerDirs[0]!, 'one'), 'utf8'), 'one')
+  assert.equal(at.registry.requests(new RegExp(layers[1]!.digest)).length, 1, 'only the one that was gone')
+})
+
+test('the inventory names the owner of every byte', async (t) => {
+  const used = new Set<string>()
+  const at = await place(t, { inUse: () => used })
+  const layer = buildLayer([{ name: 'a', data: 'a' }])
+  at.registry.add('a', 'latest', buildImage({ layers: [layer] }))
+  at.registry.add('b', 'latest', bigImage())
+  const { imageId } = await at.images.pull({ image: `${at.registry.host}/a` })
+  at.registry.plan = ({ url }) => (url.includes('/b/blobs/') ? { do: 'cut', after: 1000 } : undefined)
+  await assert.rejects(at.images.pull({ image: `${at.registry.host}/b` }))
+  const seen = () => at.images.inventory().map(({ kind, owners, unused }) => [kind, owners, unused])
+  const [kept, part] = seen()
+  assert.deepEqual(kept, ['layer', [`${at.registry.host}/a:latest`], false])
+  assert.deepEqual(part, ['part', ['a pull, or the next'], false])
+  used.add(imageId)
+  await at.images.remove(imageId)
+  assert.deepEqual(seen()[0], ['layer', [`${imageId} (a container)`], false])
+  used.clear()
+  assert.deepEqual(seen()[0], ['layer', [], true])
+  await at.images.sweep()
+  assert.equal(seen().length, 1)
+})

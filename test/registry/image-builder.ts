@@ -17,6 +17,8 @@ export type ImageFormat = 'oci' | 'docker'
 
 export interface Layer extends Blob {
   readonly diffId: string
+  /** Of a foreign layer. */
+  readonly urls?: readonly string[]
 }
 
 export interface BuiltImage {
@@ -208,8 +210,8 @@ export function writeLayout(folder: string, name: string, image: BuiltImage | Bu
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }))
 }
 
-export function descriptorOf({ mediaType, digest, size }: Blob) {
-  return { mediaType, digest, size }
+export function descriptorOf({ mediaType, digest, size, urls }: Blob & { readonly urls?: readonly string[] }) {
+  return { mediaType, digest, size, ...(urls ? { urls } : {}) }
 }
 
 export function digestOf(bytes: Buffer): string {

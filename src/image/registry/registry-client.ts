@@ -15,7 +15,7 @@ import { type ImageReference, isDigest } from '../reference.ts'
 import { AuthorizationError, Authorizer } from './authorizer.ts'
 import { credentialsFor } from './credentials.ts'
 import { maxRedirects, redirectTarget } from './redirects.ts'
-import type { RegistryHost } from './registry-hosts.ts'
+import { originHost, type RegistryHost } from './registry-hosts.ts'
 import { BusyError, type RetryPolicy, withRetries } from './retry.ts'
 import { type HttpResponse, type Transport, TransportError } from './transport.ts'
 
@@ -148,7 +148,10 @@ export class RegistryClient {
     const range: Record<string, string> = from > 0 ? { range: `bytes=${from}-` } : {}
     const path = `blobs/${descriptor.digest}`
     const question: Question = { method: 'GET', path, headers: range, expects: [200, 206] }
-    const response = await this.#ask(question, false, signal)
+    const response = await this.#ask(question, false, signal).catch((error) => {
+      if (!descriptor.urls || !(error instanceof BerthError && error.code === 'not-found')) throw error
+      return this.#askElsewhere(descriptor.urls, question, error, signal)
+    })
     const { start, total } = extentOf(response)
     if (start === undefined || start > from || (total !== undefined && total !== descriptor.size)) {
       await response.chunks().return(undefined)
@@ -193,6 +196,41 @@ export class RegistryClient {
     throw unusableImage(
       image,
       `no host that hosts.toml gives for ${this.name} may be asked for it (see "capabilities")`,
+    )
+  }
+
+  /**
+   * A foreign layer, which the registry does not have, from one of the URLs that the manifest gives. They are the image's
+   * word: nobody's credentials go there, and plain HTTP only where the administrator allows it.
+   */
+  async #askElsewhere(
+    urls: readonly string[],
+    question: Question,
+    failure: BerthError,
+    signal: AbortSignal,
+  ): Promise<HttpResponse> {
+    const { transport, plainHttp, retry } = this.#options
+    const tried: string[] = []
+    for (const text of urls) {
+      const url = URL.canParse(text) ? new URL(text) : undefined
+      if (!url || !(url.protocol === 'https:' || (url.protocol === 'http:' && plainHttp.includes(url.host)))) continue
+      const host = { ...originHost(url.host, []), baseUrl: url.origin }
+      const place = { host, name: url.host, authorizer: new Authorizer(transport, '', { kind: 'anonymous' }, host.tls) }
+      try {
+        return await withRetries(retry, signal, async () => {
+          const response = await this.#send(place, question, url, signal)
+          if (question.expects.includes(response.status)) return response
+          response.discard()
+          throw new TransportError(`answered ${response.status}`, response.status >= 500)
+        })
+      } catch (error) {
+        signal.throwIfAborted()
+        tried.push(`${url.host}: ${messageOf(error)}`)
+      }
+    }
+    throw new BerthError(
+      failure.code,
+      `${failure.message} (nor from the URLs of the layer: ${tried.join('; ') || 'none may be used'})`,
     )
   }
 
