@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
 import { canIdMapFolder } from '../linux/user-namespace.ts'
 import type { Reaper } from '../linux/reaper.ts'
+import { loadDefaultApparmorProfile } from '../oci/apparmor.ts'
 import { type HostFacts, probeHostFacts, withRuntime } from '../oci/host-facts.ts'
 import { loadBaseSpec } from '../oci/load-base-spec.ts'
 import { OciRuntime } from '../oci/runtime.ts'
@@ -28,9 +29,15 @@ export async function runtimeHandlers(config: Config, layout: Layout, reaper: Re
     throw invalidArgument(`default_runtime: no runtime handler "${standard}" is configured ([runtime.${standard}])`)
   }
   const configured = [...names].map((name) => configuredHandler(name, config, layout))
-  const host = probeHostFacts()
+  const host = await probeHost(reaper)
   const handlers = await Promise.all(configured.map((handler) => probed(handler, host, layout, reaper)))
   return new RuntimeHandlers(handlers, standard)
+}
+
+async function probeHost(reaper: Reaper): Promise<HostFacts> {
+  const host = probeHostFacts()
+  const apparmorDefault = host.apparmor ? await loadDefaultApparmorProfile(reaper) : undefined
+  return { ...host, ...(apparmorDefault !== undefined && { apparmorDefault }) }
 }
 
 type Configured = Omit<RuntimeHandler, 'host'>

@@ -1,3 +1,4 @@
+import { checkApparmorProfile } from './apparmor.ts'
 import { checkKernelFolders } from './check-root.ts'
 import { withCdiEdits } from './cdi/apply-edits.ts'
 import { findCdiEdits } from './cdi/find-edits.ts'
@@ -50,7 +51,8 @@ export function containerSpec(request: SpecRequest): { readonly spec: Spec; read
   refuseResourceClasses({ ...request.sandbox.annotations, ...container.annotations })
   const images = request.imageVolumes ?? new Map<number, string>()
   checkHostPaths(container.mounts, images)
-  buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
+  const checked = buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
+  checkApparmorProfile(checked.process.apparmorProfile)
   const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts, images) })
   const edited = withCdiEdits(withBaseSpec(spec, request.handler?.baseSpec), edits)
   const facts = {

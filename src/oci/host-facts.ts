@@ -21,6 +21,8 @@ export interface HostFacts {
   readonly hugetlb: boolean
   readonly seccomp: boolean
   readonly apparmor: boolean
+  /** The AppArmor profile for containers with the runtime's default one, once it is loaded. */
+  readonly apparmorDefault?: string
   readonly selinux: boolean
   /** mount_setattr(2), Linux 5.12; the runtime must have it too (option `rro`). */
   readonly recursiveReadOnly: boolean

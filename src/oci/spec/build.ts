@@ -81,7 +81,7 @@ export function buildSpec(input: SpecInput): Spec {
 function containerProcess(input: SpecInput, privileged: boolean): Process {
   const { container, sandbox, image, host } = input
   const security = container.linux?.securityContext
-  const apparmor = apparmorProfile(security, host.apparmor)
+  const apparmor = apparmorProfile(security, host.apparmor, host.apparmorDefault)
   const selinux = selinuxLabel(security?.selinuxOptions, host.selinux)
   const score = oomScoreAdj(container.linux?.resources, host)
   return {

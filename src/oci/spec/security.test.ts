@@ -127,7 +127,7 @@ test('a profile file', () => {
 
 test('AppArmor that is asked for and absent is refused, never left out', () => {
   const { RuntimeDefault, Unconfined, Localhost } = ProfileType
-  const profile = (security: Security, enabled = false) => apparmorProfile(context(security), enabled)
+  const profile = (security: Security, enabled = false) => apparmorProfile(context(security), enabled, 'standard')
   assert.equal(profile({}), undefined)
   assert.equal(profile({ apparmor: { profileType: Unconfined } }), undefined)
   assert.equal(profile({ apparmorProfile: 'unconfined' }), undefined)
@@ -139,6 +139,10 @@ test('AppArmor that is asked for and absent is refused, never left out', () => {
     assert.throws(() => profile(security), { code: 'failed-precondition', message: /^apparmor is not supported/ })
   }
   assert.equal(profile({ apparmorProfile: 'localhost/mine' }, true), 'mine')
+  assert.equal(profile({ apparmor: { profileType: RuntimeDefault } }, true), 'standard')
+  assert.equal(profile({ privileged: true, apparmor: { profileType: RuntimeDefault } }, true), undefined)
+  const unloaded = () => apparmorProfile(context({ apparmorProfile: 'runtime/default' }), true, undefined)
+  assert.throws(unloaded, { code: 'failed-precondition', message: /not loaded/ })
 })
 
 test('SELinux labels only where SELinux is on', () => {

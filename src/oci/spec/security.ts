@@ -4,7 +4,7 @@ import {
   SecurityProfile_ProfileType as ProfileType,
   type SELinuxOption,
 } from '../../gen/cri_pb.ts'
-import { failedPrecondition, internal, invalidArgument, unimplemented } from '../../lib/errors.ts'
+import { failedPrecondition, internal, invalidArgument } from '../../lib/errors.ts'
 import type { Seccomp } from '../runtime-spec.ts'
 import { containerPath } from './checks.ts'
 import { defaultSeccomp } from './seccomp-profile.ts'
@@ -114,13 +114,17 @@ export function containerSeccomp(
 export function apparmorProfile(
   security: LinuxContainerSecurityContext | undefined,
   enabled: boolean,
+  standard: string | undefined,
 ): string | undefined {
   const choice = chosenProfile('apparmor', security?.apparmor, security?.apparmorProfile ?? '')
   if (!choice) return undefined
   if (!enabled) throw failedPrecondition('apparmor is not supported on this host, but the container asks for a profile')
   if (choice.kind === 'localhost') return choice.reference
   if (security?.privileged) return undefined
-  throw unimplemented('the default AppArmor profile')
+  if (standard !== undefined) return standard
+  throw failedPrecondition(
+    'the default AppArmor profile is not loaded: berthd does so at its start with apparmor_parser; install it (on Debian: apt install apparmor)',
+  )
 }
 
 /** The SELinux label of a container's process; undefined where SELinux is off, as everywhere in the field. */
