@@ -16,6 +16,8 @@ import type { RuntimeCommand } from './protocol.ts'
  * busy for 30 to 50 ms, and a hundred probes at once must leave some for the rest of the node.
  */
 const maxStarting = Math.max(2, availableParallelism())
+/** And how many in the same container: its commands may hang. */
+const maxStartingInContainer = Math.floor(maxStarting / 2)
 
 /** A runtime that has not started the command after this long, in milliseconds, hangs and is killed. */
 const startPatience = 120_000
@@ -48,7 +50,7 @@ export class ExecStarter {
   readonly #reaper: Reaper
   readonly #cgroups: Pick<Cgroups, 'pids'>
   readonly #warmup: Pick<AttachWarmup, 'expectAttach'>
-  readonly #slots = new FairSlots(maxStarting)
+  readonly #slots = new FairSlots(maxStarting, maxStartingInContainer)
 
   constructor(parts: {
     readonly reaper: Reaper
@@ -61,32 +63,34 @@ export class ExecStarter {
   }
 
   /**
-   * @param open makes the stdio when the turn has come. What it opens, `close` closes, whatever comes of the start.
-   * @param isWanted asked when the turn has come; a start that nobody waits for is left out
-   * @throws the runtime's own failure; whatever `isWanted` throws
+   * @param signal nobody waits for the command any more: its start is left out, or cut short, unless it has succeeded
+   * @throws the runtime's own failure; the reason of `signal`
    */
   start(
     request: ExecStart,
     io: { readonly stdio?: RuntimeStdio; readonly consoleSocket?: string },
-    isWanted: () => void,
+    signal: AbortSignal,
   ): Promise<ExecProcess> {
     return this.#slots.run(request.id, async () => {
-      isWanted()
+      signal.throwIfAborted()
       this.#warmup.expectAttach()
       const { id, bundle, cgroup } = request
       const name = `exec-${++lastExec}`
       const file = (suffix: string) => join(bundle, `${name}.${suffix}`)
       const before = this.#reaper.mark()
       writeFileSync(file('json'), JSON.stringify(request.process), { mode: 0o600 })
+      using starting = new StartingCommand(AbortSignal.any([signal, AbortSignal.timeout(startPatience)]), (runtime) =>
+        this.#killAll(runtime, cgroup),
+      )
       try {
-        // A start is never cut short by its caller: the pid would be lost, and the command would run on.
         const { pid } = await new OciRuntime({ ...request.runtime, reaper: this.#reaper }).exec({
           id,
           processFile: file('json'),
           pidFile: file('pid'),
           logFile: file('log'),
           ...io,
-          signal: AbortSignal.timeout(startPatience),
+          signal: starting.killed,
+          onSpawn: starting.onSpawn,
         })
         return this.#watch(pid, before, cgroup)
       } finally {
@@ -122,5 +126,48 @@ export class ExecStarter {
       }
       await delay(round)
     }
+  }
+}
+
+/**
+ * The OCI runtime while it starts a command. It is not just killed when nobody waits for it: the command may run already, and
+ * would run on. So it is stopped first, then what it has put into the container's cgroup is killed, then it is.
+ */
+class StartingCommand implements Disposable {
+  readonly #stop: AbortSignal
+  readonly #killStarted: (runtime: number) => Promise<void>
+  readonly #kill = new AbortController()
+  #runtime: number | undefined
+
+  constructor(stop: AbortSignal, killStarted: (runtime: number) => Promise<void>) {
+    this.#stop = stop
+    this.#killStarted = killStarted
+    stop.addEventListener('abort', this.#onStop)
+  }
+
+  /** Aborts when the runtime is to be killed. */
+  get killed(): AbortSignal {
+    return this.#kill.signal
+  }
+
+  /** It leads a session, and so a process group, of its own. */
+  readonly onSpawn = (pid: number) => {
+    this.#runtime = pid
+  };
+
+  /** The runtime has ended. */
+  [Symbol.dispose](): void {
+    this.#stop.removeEventListener('abort', this.#onStop)
+    this.#runtime = undefined
+  }
+
+  readonly #onStop = async () => {
+    const runtime = this.#runtime
+    try {
+      if (runtime !== undefined && kill(-runtime, 'SIGSTOP')) await this.#killStarted(runtime)
+    } catch {
+      // The container may be gone with its cgroup.
+    }
+    this.#kill.abort(this.#stop.reason)
   }
 }

@@ -23,10 +23,10 @@ export class ExecSession {
     this.#held = Object.values(fds)
   }
 
-  /** @param isWanted see {@link ExecStarter.start} */
-  static async start(params: ExecParams & ExecStart, starter: ExecStarter, isWanted: () => void): Promise<ExecSession> {
+  /** @param signal see {@link ExecStarter.start} */
+  static async start(params: ExecParams & ExecStart, starter: ExecStarter, signal: AbortSignal): Promise<ExecSession> {
     const start = params.tty ? startWithTerminal : startWithPipes
-    const { process, fds } = await start(params, starter, isWanted)
+    const { process, fds } = await start(params, starter, signal)
     return new ExecSession(process, fds)
   }
 
@@ -57,7 +57,7 @@ interface Started {
 async function startWithPipes(
   params: ExecParams & ExecStart,
   starter: ExecStarter,
-  isWanted: () => void,
+  signal: AbortSignal,
 ): Promise<Started> {
   const ours: Record<string, number> = {}
   const theirs = { stdin: -1, stdout: -1, stderr: -1 }
@@ -73,7 +73,7 @@ async function startWithPipes(
     theirs[name] = its
   }
   try {
-    return { process: await starter.start(params, { stdio: theirs }, isWanted), fds: ours }
+    return { process: await starter.start(params, { stdio: theirs }, signal), fds: ours }
   } catch (error) {
     for (const fd of Object.values(ours)) closeSync(fd)
     throw error
@@ -85,10 +85,10 @@ async function startWithPipes(
 async function startWithTerminal(
   params: ExecParams & ExecStart,
   starter: ExecStarter,
-  isWanted: () => void,
+  signal: AbortSignal,
 ): Promise<Started> {
   using console = new ConsoleSocket(params.bundle, `exec-${++lastConsole}.sock`)
-  const process = await starter.start(params, { consoleSocket: console.path }, isWanted)
+  const process = await starter.start(params, { consoleSocket: console.path }, signal)
   try {
     return { process, fds: { pty: console.receiveMaster() } }
   } catch (error) {

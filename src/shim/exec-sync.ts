@@ -6,8 +6,11 @@ import type { ExecProcess, ExecStarter } from './exec-process.ts'
 import { OutputReader } from './output-reader.ts'
 import type { ExecSyncParams, ExecSyncResult } from './protocol.ts'
 
-/** What is kept of the command's stdout or stderr, in bytes; the command goes on (kubelet-contract F8). */
-export const maxExecOutput = 16 * 1024 * 1024
+/**
+ * What is kept of the command's stdout and stderr together, in bytes; the command goes on (kubelet-contract F8). The answer
+ * is a gRPC message, of which clients take 16 MiB.
+ */
+export const maxExecOutput = 16 * 1024 * 1024 - 64 * 1024
 
 /**
  * Runs a command in a container and waits for its end. Only for the command's own process: a background child that keeps the
@@ -24,9 +27,9 @@ export async function execSync(
   const stopped = Promise.withResolvers<never>()
   // Nobody may be waiting for it when it comes.
   stopped.promise.catch(() => {})
-  let isStopped = false
+  const stopping = new AbortController()
   const stop = (reason: BerthError) => {
-    isStopped = true
+    stopping.abort(reason)
     stopped.reject(reason)
   }
   const onAbort = () => stop(cancelled('the caller of the command gave up', signal.reason))
@@ -38,22 +41,21 @@ export async function execSync(
   const stderr = collect()
   const stdin = openSync('/dev/null', 'r')
   const starting = starter
-    .start(params, { stdio: { stdin, stdout: stdout.write, stderr: stderr.write } }, () => {
-      if (isStopped) throw cancelled('nobody waits for this command any more')
-    })
+    .start(params, { stdio: { stdin, stdout: stdout.write, stderr: stderr.write } }, stopping.signal)
     .finally(() => [stdin, stdout.write, stderr.write].forEach(closeSync))
   try {
     const process = await Promise.race([starting, stopped.promise])
     const { exitCode } = await Promise.race([process.ended, stopped.promise])
-    return { exitCode, stdout: stdout.finish(), stderr: stderr.finish() }
+    const [out, err] = shared(stdout.finish(), stderr.finish())
+    return { exitCode, stdout: out.toString('base64'), stderr: err.toString('base64') }
   } catch (error) {
-    if (isStopped) await Promise.race([killWhenStarted(starting), delay(killPatience)])
+    if (stopping.signal.aborted) await Promise.race([killWhenStarted(starting), delay(killPatience)])
     throw error
   } finally {
     clearTimeout(timer)
     signal.removeEventListener('abort', onAbort)
-    stdout.finish()
-    stderr.finish()
+    stdout.close()
+    stderr.close()
   }
 }
 
@@ -83,10 +85,20 @@ function collect() {
   })
   return {
     write: pipe.write,
-    /** Everything that was written until now, in base64. */
+    /** Everything that was written until now. */
     finish() {
       reader.finish()
-      return Buffer.concat(chunks).toString('base64')
+      return Buffer.concat(chunks)
     },
+    close: () => reader.finish(),
   }
+}
+
+/** The beginnings of both that make up {@link maxExecOutput} at most; each has half of it, and what the other leaves. */
+export function shared(stdout: Buffer, stderr: Buffer): readonly [stdout: Buffer, stderr: Buffer] {
+  const half = maxExecOutput / 2
+  return [
+    stdout.subarray(0, Math.max(half, maxExecOutput - stderr.length)),
+    stderr.subarray(0, Math.max(half, maxExecOutput - stdout.length)),
+  ]
 }

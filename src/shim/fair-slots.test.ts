@@ -28,3 +28,17 @@ test('keys take turns', async () => {
   await Promise.all([run('a', 'a1'), run('a', 'a2'), run('a', 'a3'), run('b', 'b1'), run('c', 'c1'), run('b', 'b2')])
   assert.deepEqual(order, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2'])
 })
+
+test('tasks of one key that hang leave slots for the others', async () => {
+  const slots = new FairSlots(4, 2)
+  const hanging = Promise.withResolvers<void>()
+  let hang = 0
+  const tasks = Array.from({ length: 3 }, () => slots.run('a', () => (hang++, hanging.promise)))
+  await new Promise(setImmediate)
+  assert.equal(hang, 2)
+  for (let n = 0; n < 5; n++) await slots.run('b', async () => {})
+  assert.equal(hang, 2)
+  hanging.resolve()
+  await Promise.all(tasks)
+  assert.equal(hang, 3)
+})

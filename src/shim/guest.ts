@@ -20,7 +20,7 @@ export class Guest implements Disposable {
     starter: ExecStarter,
     signal: AbortSignal,
   ): Promise<ShimRequests['exec']['result']> {
-    const session = await ExecSession.start(params, starter, () => signal.throwIfAborted())
+    const session = await ExecSession.start(params, starter, signal)
     if (this.#gone || signal.aborted) {
       session.letGo()
       await session.kill()

@@ -66,7 +66,7 @@ export interface ExecSyncParams {
 
 export interface ExecSyncResult {
   readonly exitCode: number
-  /** Base64; what is beyond 16 MiB of either is dropped. */
+  /** Base64; what is beyond some 16 MiB of both together is dropped. */
   readonly stdout: string
   readonly stderr: string
 }
