@@ -1,6 +1,5 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { setFlagsFromString } from 'node:v8'
 import { Command, Option } from 'commander'
 import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
@@ -16,13 +15,6 @@ interface Flags {
   readonly adminSocket?: string
   readonly logLevel?: Overrides['log_level']
 }
-
-/**
- * What passes through (streams of exec, attach and port-forward, layers of images) makes much garbage that lives for
- * milliseconds. V8 would let the space for young objects grow with it, 32 times over, and the freed buffers with it: 85 MB
- * more while a gigabyte is streamed, against 35 with this.
- */
-setFlagsFromString('--semi-space-growth-factor=1')
 
 /** Unbuilt this file lies in src/daemon, bundled it is dist/berthd.js with the shim's bundle beside it. */
 const unbuilt = import.meta.url.endsWith('.ts')

@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { bytesPassed } from './young-garbage.ts'
 
 /**
  * Copies from one stream to another until the first ends or either fails, no faster than the second takes it. Closes neither.
@@ -38,8 +39,9 @@ export class Pump {
     }, quietMs)
   }
 
-  readonly #onData = () => {
+  readonly #onData = (chunk: Uint8Array) => {
     this.#moved = true
+    bytesPassed(chunk.length)
   }
 
   readonly #stop = () => {
