@@ -64,7 +64,13 @@ export class ContainerOutput {
 
   /** The container has ended: reads what is left, writes the last lines and closes all. */
   finish(): void {
-    for (const reader of this.#readers) reader.finish()
+    for (const reader of this.#readers) {
+      try {
+        reader.finish()
+      } catch (error) {
+        this.#log.error({ error: messageOf(error) }, 'cannot read the last of the output')
+      }
+    }
     for (const formatter of this.#formatters) this.#append(formatter.end(formatTimestamp(clock())))
     for (const client of this.#clients) client.end('container-ended')
     this.#file?.[Symbol.dispose]()

@@ -137,7 +137,7 @@ export interface ShimRequests {
   /** Kills what is left, removes the runtime's state and the cgroup, and forgets the container. */
   delete: { params: { readonly id: string; readonly runtime: RuntimeCommand }; result: null }
   list: { params: null; result: { readonly containers: readonly SupervisedContainer[] } }
-  /** Ends the shim; refused while it has running containers. */
+  /** Ends the shim; refused while it has containers that run or are being started. */
   shutdown: { params: null; result: null }
 }
 

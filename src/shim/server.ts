@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { alreadyExists, failedPrecondition, notFound, unimplemented } from '../lib/errors.ts'
+import { alreadyExists, failedPrecondition, notFound, unavailable, unimplemented } from '../lib/errors.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { Connection } from './connection.ts'
 import { ExecStarter } from './exec-process.ts'
@@ -25,6 +25,7 @@ export class ShimServer {
   readonly #connections = new Set<Connection>()
   readonly #execs: ExecStarter
   readonly #onShutdown: () => void
+  #ending = false
 
   constructor(parts: SupervisorParts, onShutdown: () => void) {
     this.#parts = parts
@@ -58,7 +59,7 @@ export class ShimServer {
       const known = this.#containers.get(launch.id)
       const process = known ?? this.#register(launch.id, new SupervisedProcess(launch, this.#parts))
       try {
-        return await process.start(new AbortController().signal)
+        return await process.start()
       } catch (error) {
         this.#containers.delete(launch.id)
         throw error
@@ -66,7 +67,10 @@ export class ShimServer {
     },
 
     adopt: (params) => {
-      this.#register(params.id, new SupervisedProcess(params, this.#parts)).adopt(params)
+      this.#refuseKnown(params.id)
+      const process = new SupervisedProcess(params, this.#parts)
+      process.adopt(params)
+      this.#register(params.id, process)
       return null
     },
 
@@ -107,15 +111,21 @@ export class ShimServer {
     list: () => ({ containers: [...this.#containers.values()].flatMap((process) => process.describe() ?? []) }),
 
     shutdown: () => {
-      const running = [...this.#containers.values()].filter((process) => process.running).length
-      if (running > 0) throw failedPrecondition(`this shim has ${running} running containers`)
+      const busy = [...this.#containers.values()].filter((process) => !process.hasEnded).length
+      if (busy > 0) throw failedPrecondition(`this shim has ${busy} containers that run or are being started`)
+      this.#ending = true
       this.#onShutdown()
       return null
     },
   }
 
-  #register(id: string, process: SupervisedProcess): SupervisedProcess {
+  #refuseKnown(id: string): void {
+    if (this.#ending) throw unavailable('this shim is ending')
     if (this.#containers.has(id)) throw alreadyExists(`container "${id}" is already in this shim`)
+  }
+
+  #register(id: string, process: SupervisedProcess): SupervisedProcess {
+    this.#refuseKnown(id)
     this.#containers.set(id, process)
     void process.exited.then((exit) => this.#tell('exit', exit))
     return process

@@ -1,7 +1,7 @@
 import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClock } from '../lib/clock.ts'
-import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { deadlineExceeded, errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
@@ -17,10 +17,16 @@ import { forgetStartingRuntime, recordStartingRuntime } from './starting-runtime
 
 export interface SupervisorParts {
   readonly reaper: Reaper
-  readonly cgroups: Cgroups
-  readonly warmup: AttachWarmup
+  readonly cgroups: Pick<Cgroups, 'oomKills' | 'kill' | 'pids'>
+  readonly warmup: Pick<AttachWarmup, 'expectAttach'>
   readonly log: Logger
+  /** How long the OCI runtime may take to start a container, in milliseconds; as long as the kubelet waits when absent. */
+  readonly startPatience?: number
 }
+
+const kubeletPatience = 4 * 60_000
+/** How long the OCI runtime may take to take away a container that did not start, in milliseconds. */
+const deletePatience = 20_000
 
 const clock = createClock()
 
@@ -51,21 +57,28 @@ export class SupervisedProcess {
     return this.#exited.promise
   }
 
+  get hasEnded(): boolean {
+    return this.#exit !== undefined
+  }
+
   get running(): boolean {
     return this.#started !== undefined && this.#exit === undefined
   }
 
   /** Runs the container, once: a repeated request gets the same answer. On failure the runtime's traces are removed. */
-  start(signal: AbortSignal): Promise<StartedContainer> {
-    this.#starting ??= this.#run(signal)
+  start(): Promise<StartedContainer> {
+    this.#starting ??= this.#run()
     return this.#starting
   }
 
-  async #run(signal: AbortSignal): Promise<StartedContainer> {
+  async #run(): Promise<StartedContainer> {
     this.#parts.warmup.expectAttach()
     const { id, bundle, logPath, tty } = this.#launch
     this.#output = new ContainerOutput(logPath, this.#log)
-    const onSpawn = (runtimePid: number) => recordStartingRuntime(bundle, runtimePid)
+    const { startPatience = kubeletPatience } = this.#parts
+    const signal = AbortSignal.timeout(startPatience)
+    const onSpawn = (runtimePid: number) =>
+      this.#attempt('note who starts it', () => recordStartingRuntime(bundle, runtimePid))
     const request = {
       id,
       bundle,
@@ -82,13 +95,28 @@ export class SupervisedProcess {
       void this.#parts.reaper.wait(pid, before).then((status) => setImmediate(() => this.end(status)))
       return this.#started
     } catch (error) {
-      this.#output.finish()
-      await this.#runtime.delete({ id, force: true }).catch((cause) => {
-        this.#log.error({ error: messageOf(cause) }, 'cannot delete a container that did not start')
-      })
-      throw error
+      this.#attempt('read the last of its output', () => this.#output?.finish())
+      await this.#deleteUnstarted()
+      if (!signal.aborted) throw error
+      const { name } = this.#launch.runtime
+      throw deadlineExceeded(
+        `${name} did not start the container within ${startPatience / 1000} s; it was killed`,
+        error,
+      )
     } finally {
-      forgetStartingRuntime(bundle)
+      this.#attempt('forget who started it', () => forgetStartingRuntime(bundle))
+    }
+  }
+
+  async #deleteUnstarted(): Promise<void> {
+    const { id, cgroup } = this.#launch
+    try {
+      await this.#runtime.delete({ id, force: true, signal: AbortSignal.timeout(deletePatience) })
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, 'the OCI runtime cannot delete a container that did not start')
+      await this.#parts.cgroups.kill(cgroup).catch((cause) => {
+        this.#log.error({ error: messageOf(cause) }, 'cannot kill what is left of a container that did not start')
+      })
     }
   }
 
@@ -98,21 +126,38 @@ export class SupervisedProcess {
     this.#started = started
     this.#adopted = true
     this.#output = new ContainerOutput(logPath, this.#log)
-    this.#readPipes(bundle)
-    if (this.#launch.stdinOnce) this.#holdStdin()
+    try {
+      this.#readPipes(bundle)
+      if (this.#launch.stdinOnce) this.#holdStdin()
+    } catch (error) {
+      this.#output.finish()
+      throw error
+    }
   }
 
-  /** Drain, flush, read the OOM counter, record, tell: in this order, once. */
+  /**
+   * Drain, flush, read the OOM counter, record, tell: in this order, once. None of them keeps the later ones from being done:
+   * an exit that cannot be recorded, on a full disk, is still told, and in the list.
+   */
   end(status: ExitStatus & { readonly lost?: boolean }): void {
     if (this.#exit) return
     const { id, bundle, cgroup } = this.#launch
-    this.#output?.finish()
-    this.#letGoOfStdin()
+    this.#attempt('read the last of its output', () => this.#output?.finish())
+    this.#attempt('close its stdin', () => this.#letGoOfStdin())
     const oomKilled = this.#oomKills(cgroup) > 0
     const { startedAt } = this.#started ?? {}
-    this.#exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
-    writeExitRecord(bundle, this.#exit)
-    this.#exited.resolve(this.#exit)
+    const exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
+    this.#exit = exit
+    this.#attempt('record its end', () => writeExitRecord(bundle, exit))
+    this.#exited.resolve(exit)
+  }
+
+  #attempt(what: string, action: () => void): void {
+    try {
+      action()
+    } catch (error) {
+      this.#log.error({ error: messageOf(error) }, `cannot ${what}`)
+    }
   }
 
   reopenLog(): void {
