@@ -9,6 +9,7 @@ import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
+import { keepDescriptors } from '../linux/close-on-exec.ts'
 import { takeLock } from '../linux/lock-file.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
@@ -56,6 +57,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }
+  keepDescriptors()
   becomeSubreaper()
   const reaper = new Reaper({ adopt: true })
   const database = openDatabase(layout.database)
