@@ -103,8 +103,6 @@ async function make(
   })
   undo.add('delete its record', () => parts.containers.delete(id))
 
-  if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
-
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
   mountRootfs(layout, image.layerDirs, owner)
@@ -127,6 +125,8 @@ async function make(
     cdiDirs: parts.settings.cdiDirs,
     hooksDirs: parts.settings.hooksDirs,
   })
+  // Not before the request is known to be good: what is refused changes nothing.
+  if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
   writeBundle(layout.bundle, spec)
   if (!config.tty) {
     for (const name of ['stdout', 'stderr']) makeFifo(join(layout.bundle, name))
