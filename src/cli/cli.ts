@@ -1,6 +1,8 @@
+import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { inspect } from 'node:util'
 import { type CallOptions, type CriConnection, CriError, connect } from '../client/index.ts'
+import { socketPathOf } from '../client/endpoint.ts'
 import { messageOf } from '../lib/errors.ts'
 import { parseDuration } from './format/duration.ts'
 
@@ -45,6 +47,12 @@ export class Cli implements Disposable {
     const { runtimeEndpoint, imageEndpoint } = this.#options()
     this.#connection ??= connect(runtimeEndpoint, { imageEndpoint: imageEndpoint ?? runtimeEndpoint })
     return this.#connection
+  }
+
+  /** Where berthd serves its admin API: beside the CRI socket, unless BERTH_ADMIN_SOCKET says otherwise. */
+  get adminSocket(): string {
+    const { BERTH_ADMIN_SOCKET: given } = this.terminal.env
+    return given || join(dirname(socketPathOf(this.#options().runtimeEndpoint)), 'admin.sock')
   }
 
   /** Options of calls that only ask: they end soon or something is wrong. */

@@ -3,10 +3,12 @@ import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.t
 import { addAttach } from './commands/attach.ts'
 import { addCreate } from './commands/create.ts'
 import { addExec } from './commands/exec.ts'
+import { addGc } from './commands/gc.ts'
 import { addImageFsInfo } from './commands/imagefsinfo.ts'
 import { addImages } from './commands/images.ts'
 import { addInfo } from './commands/info.ts'
 import { addInspect, addInspectImage, addInspectPod } from './commands/inspect.ts'
+import { addLoad } from './commands/load.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPods } from './commands/pods.ts'
 import { addPortForward } from './commands/port-forward.ts'
@@ -43,7 +45,7 @@ const groups = {
     addRemove,
     addRemovePod,
   ],
-  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo],
+  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addGc],
   'Step by step:': [addRunPod, addCreate, addStart],
   'Runtime and program:': [addVersion, addInfo, addRuntimeConfig],
 }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Images } from '../image/images.ts'
 import { BerthError, invalidArgument, messageOf, notFound } from '../lib/errors.ts'
 import type { Pods } from '../pod/pods.ts'
+import { type AdminCall, imageCalls } from './admin-images.ts'
 
 /** The longest request body taken, in bytes. */
 const maxBody = 64 * 1024
@@ -10,26 +11,35 @@ const maxBody = 64 * 1024
  * The admin API: HTTP with JSON on a unix socket that only root can open, for what CRI has no call for.
  *
  *     POST /v1/images/load   { "path": "/an/oci-layout" }   imports the images of an OCI layout
+ *     POST /v1/images/load-tar?name=…                       the same of a tar that is the body; also `docker save`
  *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
+ *     GET  /v1/pulls/follow?image=…                         the same as it changes, a line of JSON each
+ *     GET  /v1/gc                                           what takes space in the image store, and for whom
+ *     POST /v1/gc                                           deletes what nobody wants; answers what that was
  *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
  */
 export function createAdminServer(services: { readonly pods: Pods; readonly images: Images }): Server {
-  const routes: Record<string, (request: IncomingMessage) => Promise<unknown>> = {
+  const routes: Record<string, AdminCall> = {
+    ...imageCalls(services.images),
     'POST /v1/images/load': async (request) => {
-      const { path } = (await readJson(request)) as { path?: unknown }
+      const { path, name } = (await readJson(request)) as { path?: unknown; name?: unknown }
       if (typeof path !== 'string' || !path.startsWith('/')) throw invalidArgument('"path" must be an absolute path')
-      const images = await services.images.load(path)
+      const images = await services.images.load(path, typeof name === 'string' ? name : undefined)
       return { images: images.map(({ id, repoTags }) => ({ id, repoTags })) }
     },
     'GET /v1/pulls': async () => ({ pulls: services.images.progress() }),
     'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
   }
   return createServer(async (request, response) => {
-    const name = `${request.method} ${request.url}`
+    const url = new URL(request.url ?? '/', 'http://admin')
+    const name = `${request.method} ${url.pathname}`
     try {
       if (!Object.hasOwn(routes, name)) throw notFound('admin call', name)
-      answer(response, 200, await routes[name]?.(request))
+      const body = await routes[name]?.(request, response, url.searchParams)
+      if (!response.headersSent) answer(response, 200, body)
     } catch (error) {
+      // Half an answer can only be broken off.
+      if (response.headersSent) return void response.destroy()
       const code = error instanceof BerthError ? error.code : 'internal'
       const status = code === 'not-found' ? 404 : code === 'invalid-argument' ? 400 : 500
       answer(response, status, { error: { code, message: messageOf(error) } })

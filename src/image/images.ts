@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
-import { statSync } from 'node:fs'
+import { createReadStream, statSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { type Clock, createClock } from '../lib/clock.ts'
-import { cancelled, messageOf } from '../lib/errors.ts'
+import { BerthError, cancelled, messageOf } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
@@ -186,24 +186,26 @@ export class Images implements AsyncDisposable {
   }
 
   /**
-   * Imports the images of an OCI layout, a folder or a tar of it (also compressed), under the names in its index
-   * (`io.containerd.image.name`, `org.opencontainers.image.ref.name`). A name that is only a tag needs `name` before it.
+   * Imports the images of an OCI layout, a folder or a tar of it (also compressed), or of a `docker save` archive, under
+   * the names in it. A name that is only a tag, and an image without one, need `name`.
    */
   async load(path: string, name?: string): Promise<readonly StoredImage[]> {
-    const { folders } = this.#workshop
     const found = statSync(path, { throwIfNoEntry: false })
     if (!found) throw unusableImage(path, 'there is no such file or folder')
-    if (found.isDirectory()) return this.#loadFolder(path, name)
+    if (found.isDirectory()) return this.#loadFolder(path, path, name)
+    return await this.loadTar(createReadStream(path, { highWaterMark: 256 * 1024 }), path, name)
+  }
+
+  /** As {@link load}, a tar that comes as a stream; `what` stands for it in messages. */
+  async loadTar(tar: AsyncIterable<Buffer>, what: string, name?: string): Promise<readonly StoredImage[]> {
+    const { folders } = this.#workshop
     const number = folders.reserve()
     try {
-      await extractLayout(path, folders.staging(number)).catch((error) => {
-        throw unusableImage(
-          path,
-          `it is no tar of an OCI layout (${error instanceof Error ? error.message : error})`,
-          error,
-        )
+      await extractLayout(tar, folders.staging(number)).catch((error) => {
+        const why = `it is no tar of an OCI layout and no "docker save" archive (${messageOf(error)})`
+        throw error instanceof BerthError ? error : unusableImage(what, why, error)
       })
-      return await this.#loadFolder(folders.staging(number), name)
+      return await this.#loadFolder(folders.staging(number), what, name)
     } finally {
       folders.discardStaging(number)
     }
@@ -307,13 +309,13 @@ export class Images implements AsyncDisposable {
     return record.id
   }
 
-  async #loadFolder(folder: string, name: string | undefined): Promise<readonly StoredImage[]> {
+  async #loadFolder(folder: string, what: string, name: string | undefined): Promise<readonly StoredImage[]> {
     const { store } = this.#workshop
     const ids = new Set<string>()
     for (const top of await readLayoutIndex(folder)) {
       const isIndex = top.mediaType === mediaType.ociIndex || top.mediaType === mediaType.dockerList
       if (!isIndex && top.platform && !runsOn(top.platform, this.#platform)) continue
-      const reference = nameInLayout(folder, top, name)
+      const reference = nameInLayout(what, top, name)
       const image = formatReference(reference)
       const id = await this.#tracked(image, (tracker) =>
         importImage(this.#workshop, {
@@ -325,7 +327,7 @@ export class Images implements AsyncDisposable {
       )
       ids.add(id)
     }
-    if (ids.size === 0) throw unusableImage(folder, 'the layout has no image for this node')
+    if (ids.size === 0) throw unusableImage(what, 'the layout has no image for this node')
     return store.list().filter(({ id }) => ids.has(id))
   }
 

@@ -3,7 +3,7 @@ import type { HandlerOf } from '../handlers.ts'
 import { verboseInfo } from '../shape/verbose.ts'
 
 /** Asked for every few seconds: from memory only. */
-export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, network, pods }, { verbose }) => {
+export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, images, network, pods }, { verbose }) => {
   const { ready, reason, message, configName } = network.ready()
   return {
     status: {
@@ -24,6 +24,7 @@ export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, netw
       config: about.config,
       network: { ready, reason, message, configName },
       operations: pods.operations(),
+      pulls: images.progress(),
     })),
   }
 }

@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Images } from '../image/images.ts'
+
+/** How often a follower of pulls hears of them, in milliseconds. */
+const followEvery = 150
+
+/**
+ * The admin calls about images. A call answers with a value, which becomes JSON, or writes the answer itself and gives
+ * undefined. `query` is that of the URL.
+ */
+export type AdminCall = (request: IncomingMessage, response: ServerResponse, query: URLSearchParams) => Promise<unknown>
+
+export function imageCalls(images: Images): Record<string, AdminCall> {
+  return {
+    'POST /v1/images/load-tar': async (request, _, query) => {
+      const loaded = await images.loadTar(request, 'the archive', query.get('name') ?? undefined)
+      return { images: loaded.map(({ id, repoTags }) => ({ id, repoTags })) }
+    },
+    'GET /v1/pulls/follow': (_, response, query) => followPulls(images, response, query.get('image') ?? undefined),
+    'GET /v1/gc': async () => ({ items: images.inventory() }),
+    'POST /v1/gc': async () => {
+      const before = images.inventory().filter(({ unused }) => unused)
+      await images.sweep()
+      return { items: before }
+    },
+  }
+}
+
+/** A line of JSON for each change of the pulls under way (of one image, by its full name), until the client goes. */
+async function followPulls(images: Images, response: ServerResponse, image: string | undefined): Promise<undefined> {
+  response.writeHead(200, { 'content-type': 'application/x-ndjson' })
+  let last = ''
+  while (!response.destroyed) {
+    const pulls = images.progress().filter((pull) => image === undefined || pull.image === image)
+    const line = JSON.stringify({ pulls })
+    if (line !== last) response.write(`${line}\n`)
+    last = line
+    await sleep(followEvery)
+  }
+  return undefined
+}

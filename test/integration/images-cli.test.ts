@@ -1,0 +1,95 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { type IncomingMessage, request } from 'node:http'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { test } from 'node:test'
+import { gunzipSync, gzipSync } from 'node:zlib'
+import { Berthd } from '../harness/berthd.ts'
+import { tryBerth } from '../harness/cli.ts'
+import { FaultRegistry } from '../registry/fault-registry.ts'
+import { buildImage, buildLayer, busyboxImage } from '../registry/image-builder.ts'
+import { tarOf } from '../registry/tar-writer.ts'
+
+/** `berth pull`, `load` and `gc` on a real berthd, and what its admin socket says meanwhile. */
+
+const timeout = 60_000
+
+test('berth pull shows how far it is, also verbose Status and the admin socket', { timeout }, async (t) => {
+  const registry = await FaultRegistry.start()
+  t.after(() => registry[Symbol.asyncDispose]())
+  const layer = buildLayer([{ name: 'a', data: 'x'.repeat(100_000) }], { compression: 'none' })
+  registry.add('slow', 'latest', buildImage({ layers: [layer] }))
+  registry.plan = ({ url }) => (url.includes(layer.digest) ? { do: 'drip', pieces: 10, pauseMs: 150 } : undefined)
+  const berthd = await Berthd.start(t)
+  const image = `${registry.host}/slow:latest`
+  const follower = follow(berthd.place.adminSocket, `/v1/pulls/follow?image=${encodeURIComponent(image)}`)
+  const pulling = tryBerth(berthd.endpoint, ['pull', `${registry.host}/slow`])
+  const bytes = new Set<number>()
+  for await (const line of follower) {
+    const [pull] = (JSON.parse(line) as { pulls: { stage: string; layers: { downloadedBytes: number }[] }[] }).pulls
+    if (pull?.layers[0]) bytes.add(pull.layers[0].downloadedBytes)
+    if (bytes.size > 0 && !pull) break
+    if (bytes.size !== 3) continue
+    const info = await tryBerth(berthd.endpoint, ['info'])
+    assert.match(info.stdout, /"pulls"/)
+    assert.match(info.stdout, /"stage": "downloading"/)
+  }
+  assert.ok(bytes.size > 3, `${[...bytes]}`)
+  const pull = await pulling
+  assert.equal(pull.exitCode, 0, pull.stderr)
+  assert.match(pull.stderr, new RegExp(`^${image}: `, 'm'))
+  assert.match(pull.stderr, new RegExp(`^${layer.digest.slice(7, 19)}: downloading \\(102kB\\)$`, 'm'))
+  assert.match(pull.stdout, /^Image is up to date for sha256:/)
+})
+
+test('berth load takes what docker save writes, and berth gc shows whose it is', { timeout }, async (t) => {
+  const berthd = await Berthd.start(t, { withoutNetwork: true })
+  const image = busyboxImage()
+  const [layer] = image.layers
+  const tar = gunzipSync(layer?.bytes as Buffer)
+  const hex = image.id.slice(7)
+  const inner = 'a'.repeat(64)
+  const manifest = [{ Config: `${hex}.json`, RepoTags: ['example.org/box:1', 'box:2'], Layers: [`${inner}/layer.tar`] }]
+  const archive = tarOf([
+    { name: `${inner}/` },
+    { name: `${inner}/VERSION`, data: '1.0' },
+    { name: `${inner}/layer.tar`, data: tar },
+    { name: `${'b'.repeat(64)}/layer.tar`, type: '2', linkname: `../${inner}/layer.tar` },
+    { name: '../../evil', data: 'x' },
+    { name: `${hex}.json`, data: image.config.bytes },
+    { name: 'manifest.json', data: JSON.stringify(manifest) },
+    { name: 'repositories', data: '{}' },
+  ])
+  const path = join(berthd.place.folder, 'archive.tar')
+  for (const bytes of [archive, gzipSync(archive)]) {
+    writeFileSync(path, bytes)
+    const loaded = await tryBerth(berthd.endpoint, ['load', path])
+    assert.equal(loaded.exitCode, 0, loaded.stderr)
+    assert.deepEqual(loaded.stdout.trim(), 'Loaded docker.io/library/box:2, example.org/box:1')
+  }
+  assert.match((await tryBerth(berthd.endpoint, ['images', '-q'])).stdout, new RegExp(image.id))
+  const shown = await tryBerth(berthd.endpoint, ['gc', '--dry-run'])
+  assert.match(shown.stdout, /^layer +layers\/\d+ +\S+ +docker\.io\/library\/box:2$/m)
+  assert.equal((await tryBerth(berthd.endpoint, ['gc'])).exitCode, 0)
+  assert.match((await tryBerth(berthd.endpoint, ['images'])).stdout, /box/)
+
+  writeFileSync(path, tarOf([{ name: 'manifest.json', data: '[{"Config":"../../../etc/passwd","Layers":[]}]' }]))
+  const evil = await tryBerth(berthd.endpoint, ['load', path])
+  assert.equal(evil.exitCode, 1)
+  assert.match(evil.stderr, /the archive has no/)
+  writeFileSync(path, 'no archive at all')
+  assert.match((await tryBerth(berthd.endpoint, ['load', path])).stderr, /no tar of an OCI layout/)
+  await tryBerth(berthd.endpoint, ['rmi', 'box:2'])
+})
+
+async function* follow(socketPath: string, path: string): AsyncGenerator<string> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ socketPath, path }, resolve).once('error', reject).end()
+  })
+  try {
+    yield* createInterface({ input: response })
+  } finally {
+    response.destroy()
+  }
+}
