@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Images } from '../image/images.ts'
+import { formatReference, parseReference } from '../image/reference.ts'
 
 /** How often a follower of pulls hears of them, in milliseconds. */
 const followEvery = 150
@@ -17,7 +18,10 @@ export function imageCalls(images: Images): Record<string, AdminCall> {
       const loaded = await images.loadTar(request, 'the archive', query.get('name') ?? undefined)
       return { images: loaded.map(({ id, repoTags }) => ({ id, repoTags })) }
     },
-    'GET /v1/pulls/follow': (_, response, query) => followPulls(images, response, query.get('image') ?? undefined),
+    'GET /v1/pulls/follow': async (_, response, query) => {
+      const name = query.get('image')
+      return followPulls(images, response, name === null ? undefined : formatReference(parseReference(name)))
+    },
     'GET /v1/gc': async () => ({ items: images.inventory() }),
     'POST /v1/gc': async () => {
       const before = images.inventory().filter(({ unused }) => unused)

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import type { Command } from 'commander'
-import { formatReference, parseReference } from '../../image/reference.ts'
 import type { Cli } from '../cli.ts'
 import { addCredentialOptions, authOf, type CredentialOptions } from '../credentials.ts'
 import { parseDuration } from '../format/duration.ts'
@@ -43,16 +42,5 @@ export function addPull(program: Command, cli: Cli): void {
 
 /** Follows the pull on berthd's admin socket, where there is one; another runtime has no such thing. */
 async function showProgress(cli: Cli, name: string, signal: AbortSignal): Promise<void> {
-  const image = fullName(name)
-  if (image === undefined || !existsSync(cli.adminSocket)) return
-  await showPull(cli.adminSocket, image, cli.terminal.stderr, signal)
-}
-
-/** Undefined for a name that the runtime will refuse in its own words. */
-function fullName(name: string): string | undefined {
-  try {
-    return formatReference(parseReference(name))
-  } catch {
-    return undefined
-  }
+  if (existsSync(cli.adminSocket)) await showPull(cli.adminSocket, name, cli.terminal.stderr, signal)
 }

@@ -5,7 +5,7 @@ import { describeChanges } from './changes.ts'
 import type { Pull } from './pull.ts'
 
 /**
- * Shows a pull of `image` (its full name) on `output` until the signal aborts: bars that are redrawn on a terminal, else a
+ * Shows a pull of `image`, as the user names it, on `output` until the signal aborts: bars that are redrawn on a terminal, else a
  * line for each change. Progress is a service: where it cannot be had, nothing is shown and nothing fails.
  */
 export async function showPull(socket: string, image: string, output: Writable, signal: AbortSignal): Promise<void> {
