@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCriServer, listen } from '../cri/server.ts'
 import type { HandlerFeatures } from '../cri/services.ts'
@@ -18,6 +18,7 @@ import { Metrics } from '../observe/metrics/pod-metrics.ts'
 import { PodEvents } from '../observe/pod-events.ts'
 import { Stats } from '../observe/stats.ts'
 import { ContainerExits } from '../pod/exits.ts'
+import { makeFolders } from '../pod/folders.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
@@ -52,8 +53,7 @@ export interface Daemon {
 /** Puts all rooms together, takes up what an earlier berthd left, and then serves. */
 export async function startDaemon({ config, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
   const layout = new Layout(config.root, config.state)
-  mkdirSync(layout.root, { recursive: true, mode: 0o711 })
-  mkdirSync(layout.state, { recursive: true, mode: 0o711 })
+  makeFolders(layout)
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }

@@ -2,6 +2,7 @@ import { chownSync, mkdirSync, rmdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { mountIdMapped } from '../linux/id-mapped-mount.ts'
 import { mountOverlay, unmount } from '../linux/mount.ts'
+import { giveFolder } from './folders.ts'
 import type { ContainerLayout } from './layout.ts'
 
 /** The user namespace that the files of layers are to belong to. */
@@ -12,11 +13,18 @@ export interface LayerOwner {
   readonly hostId: number
 }
 
-/** Mounts the container's root file system: the layers of its image, lowest first, with a writable one on top. */
+/**
+ * Mounts the container's root file system: the layers of its image, lowest first, with a writable one on top. No other user of
+ * the host comes near its files, among which may be setuid ones of the container's own making (CVE-2021-41103). Only the root
+ * of the pod's user namespace does, as which the OCI runtime works there.
+ */
 export function mountRootfs(layout: ContainerLayout, layers: readonly string[], owner: LayerOwner | undefined): void {
-  mkdirSync(layout.bundle, { recursive: true, mode: 0o711 })
+  for (const folder of [layout.bundle, layout.data]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const folder of [layout.rootfs, layout.upper, layout.work]) mkdirSync(folder, { recursive: true, mode: 0o755 })
-  if (owner) chownSync(layout.upper, owner.hostId, owner.hostId)
+  if (owner) {
+    giveFolder(layout.bundle, owner.hostId)
+    chownSync(layout.upper, owner.hostId, owner.hostId)
+  }
   const { rootfs: target, upper, work } = layout
   mountLayers({ layers, target, upper, work, scratch: join(layout.bundle, 'layers') }, owner)
 }

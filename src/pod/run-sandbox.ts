@@ -111,7 +111,7 @@ async function make(
   undo.add('delete its record', () => parts.sandboxes.delete(id))
 
   setStage('making its namespaces and files')
-  mkdirSync(layout.folder, { recursive: true, mode: 0o711 })
+  mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
   undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
   await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
   const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)

@@ -2,6 +2,7 @@ import { chownSync, copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync }
 import { invalidArgument } from '../lib/errors.ts'
 import { mountTmpfs, unmount } from '../linux/mount.ts'
 import type { PodDns } from '../network/port.ts'
+import { giveFolder } from './folders.ts'
 import type { SandboxLayout } from './layout.ts'
 
 /** The size of a pod's /dev/shm in bytes, as with the other runtimes. */
@@ -45,6 +46,7 @@ export function writeHosts(layout: SandboxLayout, hostname: string, ips: readonl
 
 /** Makes the pod's files belong to the root of its user namespace. */
 export function giveSandboxFiles(layout: SandboxLayout, hostId: number): void {
+  giveFolder(layout.folder, hostId)
   for (const path of [layout.hosts, layout.hostname, layout.resolvConf, layout.shm]) {
     if (existsSync(path)) chownSync(path, hostId, hostId)
   }

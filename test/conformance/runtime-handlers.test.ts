@@ -210,8 +210,8 @@ test('a pod with a user namespace', { timeout: 120_000 }, async (t) => {
       pod,
       client.containerConfig('c', 'cat /proc/1/comm; stat -c %u /proc/1; sleep 1000', shared),
     )
-    await client.logged(container, '0')
-    assert.deepEqual(await client.logLines(container), ['pause', '0'])
+    await client.logged(container, '65535')
+    assert.deepEqual(await client.logLines(container), ['pause', '65535'])
     const bare = client.containerConfig('bare', 'true')
     await assert.rejects(client.createContainer(pod, bare), { codeName: 'INVALID_ARGUMENT', message: /differ/ })
   })

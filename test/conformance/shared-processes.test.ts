@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSyn
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { NamespaceMode } from '../../src/gen/cri_pb.ts'
 import { pinUserNamespace } from '../../src/linux/user-namespace.ts'
 import { becomeSubreaper } from '../../src/linux/subreaper.ts'
 import { Reaper } from '../../src/linux/reaper.ts'
@@ -13,20 +14,20 @@ import { eventually } from '../harness/eventually.ts'
 
 test('the init of a shared PID namespace shows nothing of the host', { timeout: 120_000 }, async (t) => {
   const { berthd, client, part } = await conformance(t)
-  const shared = { linux: { securityContext: { namespaceOptions: { pid: 0 } } } }
+  const linux = { securityContext: { namespaceOptions: { pid: NamespaceMode.POD } } }
   const exec = async (containerId: string, script: string) => {
     const { stdout, stderr } = await client.runtime.execSync({ containerId, cmd: ['sh', '-c', script] })
     return Buffer.concat([stdout, stderr]).toString()
   }
   for (const added of [['SYS_PTRACE'], ['SYS_PTRACE', 'SYS_ADMIN', 'DAC_READ_SEARCH', 'SYS_CHROOT']]) {
     await part(`to a container with ${added.join(' and ')}`, async () => {
-      const pod = await client.runSandbox(client.sandboxConfig('shared', shared))
+      const pod = await client.runSandbox(client.sandboxConfig('shared', { linux }))
       const container = await client.runContainer(
         pod,
         client.containerConfig('debug', 'sleep 1000', {
           linux: {
             securityContext: {
-              namespaceOptions: { pid: 0 },
+              namespaceOptions: { pid: NamespaceMode.POD },
               capabilities: { addCapabilities: added },
               seccomp: { profileType: 1 },
               apparmor: { profileType: 1 },
@@ -35,7 +36,7 @@ test('the init of a shared PID namespace shows nothing of the host', { timeout: 
         }),
       )
       assert.equal(await exec(container, 'cat /proc/1/comm'), 'pause\n')
-      assert.equal(await exec(container, 'ls -A /proc/1/root/ /proc/1/cwd/ | grep -v ":\$" | grep .'), '')
+      assert.equal(await exec(container, 'ls -A /proc/1/root/ /proc/1/cwd/ | grep -v ":$" | grep .'), '')
       assert.equal(await exec(container, 'ls -d /proc/1/root/usr /proc/1/root/../usr 2>&1 | grep -v "No such"'), '')
       const fds = (await exec(container, 'for f in /proc/1/fd/*; do readlink $f; done')).trim().split('\n')
       assert.equal(fds.length, 3)
@@ -63,14 +64,14 @@ test('the init of a shared PID namespace shows nothing of the host', { timeout: 
   }
 
   await part('nor can a container without capabilities look into it', async () => {
-    const pod = await client.runSandbox(client.sandboxConfig('plain', shared))
-    const container = await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', shared))
+    const pod = await client.runSandbox(client.sandboxConfig('plain', { linux }))
+    const container = await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', { linux }))
     assert.match(await exec(container, 'ls /proc/1/root/'), /Permission denied/)
   })
 
   await part('its mounts keep nothing of the host busy', async () => {
-    const pod = await client.runSandbox(client.sandboxConfig('mounts', shared))
-    await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', shared))
+    const pod = await client.runSandbox(client.sandboxConfig('mounts', { linux }))
+    await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', { linux }))
     const { pid } = JSON.parse(readFileSync(join(berthd.place.state, 'sandboxes', pod, 'infra.json'), 'utf8')) as {
       pid: number
     }
