@@ -27,6 +27,7 @@ export const libc = {
   bind: lib.func('int bind(int fd, const void *address, uint length)'),
   listen: lib.func('int listen(int fd, int backlog)'),
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),
+  getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
   recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
   fcntl: lib.func('int fcntl(int fd, int cmd, long arg)'),
   ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)'),

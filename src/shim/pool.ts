@@ -1,8 +1,10 @@
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf, messageOf } from '../lib/errors.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BerthError, errnoOf, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { ShimClient } from './client.ts'
+import { Heartbeat } from './heartbeat.ts'
 import type { ContainerExit } from './protocol.ts'
 import { startShim } from './start.ts'
 
@@ -22,6 +24,9 @@ export interface ShimPoolListener {
   onLost(shim: string): void
 }
 
+/** How long a shim may take to end, in milliseconds. */
+const endPatience = 10_000
+
 /**
  * The shims of this node: which pod has which, and a connection to each. A shim is named by a number; its socket is
  * `<folder>/<name>.sock`, so that a new berthd finds the shims of the one before.
@@ -33,6 +38,8 @@ export class ShimPool implements Disposable {
   /** The sandboxes of each shim. */
   readonly #pods = new Map<string, Set<string>>()
   readonly #clients = new Map<string, Promise<ShimClient>>()
+  /** Shims without pods that are about to end: their numbers are not given until they have. */
+  readonly #ending = new Set<string>()
   #closing = false
 
   constructor(options: ShimPoolOptions, listener: ShimPoolListener) {
@@ -46,7 +53,7 @@ export class ShimPool implements Disposable {
   assign(sandboxId: string): string {
     for (let number = 0; ; number++) {
       const name = String(number)
-      if ((this.#pods.get(name)?.size ?? 0) < this.#options.podsPerProcess) {
+      if (!this.#ending.has(name) && (this.#pods.get(name)?.size ?? 0) < this.#options.podsPerProcess) {
         this.restore(sandboxId, name)
         return name
       }
@@ -66,53 +73,73 @@ export class ShimPool implements Disposable {
     pods?.delete(sandboxId)
     if (pods?.size === 0) {
       this.#pods.delete(shim)
-      if (shim !== '0') void this.#shutdown(shim)
+      if (shim !== '0') void this.#end(shim)
     }
   }
 
   /** A connection to the shim, which is started when it is not there. */
   get(shim: string): Promise<ShimClient> {
-    const known = this.#clients.get(shim)
-    if (known) return known
-    const client = this.#connectOrStart(shim)
+    return this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#connectOrStart(shim, onClose))
+  }
+
+  #keep(shim: string, open: (onClose: () => void) => Promise<ShimClient>): Promise<ShimClient> {
+    // By the time that one has closed or failed, another may have taken its place.
+    const forget = () => this.#clients.get(shim) === client && this.#clients.delete(shim)
+    const client: Promise<ShimClient> = open(() => {
+      if (forget() && !this.#closing && this.#pods.has(shim)) this.#listener.onLost(shim)
+    })
     this.#clients.set(shim, client)
-    client.catch(() => this.#clients.delete(shim))
+    client.then((connected) => this.#watch(shim, connected), forget)
     return client
   }
 
-  async #connectOrStart(shim: string): Promise<ShimClient> {
+  /** A shim that does not answer any more is killed: its containers go on, and another takes them over. */
+  #watch(shim: string, client: ShimClient): void {
+    const heartbeat = new Heartbeat(
+      () => client.ping(),
+      () => {
+        this.#log.error({ shim, shimPid: client.pid }, 'a shim does not answer; it is killed')
+        client.kill()
+      },
+    )
+    void client.closed.then(() => heartbeat[Symbol.dispose]())
+  }
+
+  async #connectOrStart(shim: string, onClose: () => void): Promise<ShimClient> {
     try {
-      return await this.#connect(shim)
+      return await this.#connect(shim, onClose)
     } catch (error) {
-      if (!['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')) throw error
+      const gone = error instanceof BerthError && error.code === 'unavailable'
+      if (!gone && !isAbsent(error)) throw error
+      if (gone) this.#log.warn({ shim, error: messageOf(error) }, 'a shim is replaced')
     }
     const { folder, entry } = this.#options
     const pid = await startShim({ entry, socket: this.#socket(shim), log: join(folder, `${shim}.log`) })
     this.#log.info({ shim, shimPid: pid }, 'started a shim')
-    return this.#connect(shim)
+    return this.#connect(shim, onClose)
   }
 
-  #connect(shim: string): Promise<ShimClient> {
-    return ShimClient.connect(this.#socket(shim), {
-      onExit: (exit) => this.#listener.onExit(exit),
-      onClose: () => {
-        this.#clients.delete(shim)
-        if (!this.#closing && this.#pods.has(shim)) this.#listener.onLost(shim)
-      },
-    })
+  #connect(shim: string, onClose: () => void): Promise<ShimClient> {
+    return ShimClient.connect(this.#socket(shim), { onExit: (exit) => this.#listener.onExit(exit), onClose })
   }
 
   /** Ends the shims that have no pods. For when berthd ends: nothing idle is left behind. */
   async endIdle(): Promise<void> {
     const idle = [...this.#clients.keys()].filter((shim) => !this.#pods.has(shim))
-    await Promise.all(idle.map((shim) => this.#shutdown(shim)))
+    await Promise.all(idle.map((shim) => this.#end(shim)))
   }
 
-  async #shutdown(shim: string): Promise<void> {
+  /** Ends a shim and waits until it has gone. */
+  async #end(shim: string): Promise<void> {
+    this.#ending.add(shim)
     try {
-      await (await this.get(shim)).request('shutdown', null)
+      const client = await (this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#connect(shim, onClose)))
+      await client.request('shutdown', null, AbortSignal.timeout(endPatience))
+      await Promise.race([client.closed, delay(endPatience, undefined, { ref: false })])
     } catch (error) {
-      this.#log.warn({ shim, error: messageOf(error) }, 'cannot end a shim without pods')
+      if (!isAbsent(error)) this.#log.warn({ shim, error: messageOf(error) }, 'cannot end a shim without pods')
+    } finally {
+      this.#ending.delete(shim)
     }
   }
 
@@ -130,4 +157,9 @@ export class ShimPool implements Disposable {
       )
     }
   }
+}
+
+/** No shim listens at its socket. */
+function isAbsent(error: unknown): boolean {
+  return ['ENOENT', 'ECONNREFUSED'].includes(errnoOf(error) ?? '')
 }

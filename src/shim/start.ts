@@ -2,10 +2,13 @@ import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { unavailable } from '../lib/errors.ts'
 import { createPipe } from '../linux/pipe.ts'
-import { spawn } from '../linux/spawn.ts'
+import { kill, spawn } from '../linux/spawn.ts'
 
 /** A shim handles buffers that die young and does little else: a small nursery and no threads for the compiler suffice. */
 const nodeFlags = ['--max-semi-space-size=1', '--v8-pool-size=0']
+
+/** A shim that does not listen after this long, in milliseconds, hangs and is killed; it takes 40 to 100. */
+const startPatience = 30_000
 
 export interface ShimProcessRequest {
   /** The program of the shim: `main.ts` beside this file, or its bundle. */
@@ -20,27 +23,43 @@ export interface ShimProcessRequest {
  */
 export async function startShim(request: ShimProcessRequest): Promise<number> {
   const ready = createPipe()
-  const stdin = openSync('/dev/null', 'r')
-  const stderr = openSync(request.log, 'a', 0o640)
-  const pid = spawn({
-    file: process.execPath,
-    args: [...nodeFlags, request.entry, '--socket', request.socket, '--log', request.log],
-    env: { PATH: process.env.PATH ?? '' },
-    cwd: '/',
-    stdin,
-    stdout: ready.write,
-    stderr,
-    newSession: true,
-  })
-  for (const fd of [stdin, stderr, ready.write]) closeSync(fd)
   using pipe = disposableSocket(ready.read)
-  await new Promise<void>((resolve, reject) => {
-    pipe.socket.once('data', () => resolve())
-    pipe.socket.once('end', () =>
-      reject(unavailable(`the berth-shim process ${pid} died at its start; see ${request.log}`)),
-    )
-  })
+  const pid = spawnShim(request, ready.write)
+  const late = setTimeout(() => kill(pid, 'SIGKILL'), startPatience)
+  try {
+    await new Promise<void>((resolve, reject) => {
+      pipe.socket.once('data', () => resolve())
+      pipe.socket.once('end', () =>
+        reject(unavailable(`the berth-shim process ${pid} died at its start; see ${request.log}`)),
+      )
+    })
+  } finally {
+    clearTimeout(late)
+  }
   return pid
+}
+
+/** Takes over `stdout`. */
+function spawnShim(request: ShimProcessRequest, stdout: number): number {
+  const fds = [stdout]
+  const opened = (fd: number) => {
+    fds.push(fd)
+    return fd
+  }
+  try {
+    return spawn({
+      file: process.execPath,
+      args: [...nodeFlags, request.entry, '--socket', request.socket, '--log', request.log],
+      env: { PATH: process.env.PATH ?? '' },
+      cwd: '/',
+      stdin: opened(openSync('/dev/null', 'r')),
+      stdout,
+      stderr: opened(openSync(request.log, 'a', 0o640)),
+      newSession: true,
+    })
+  } finally {
+    for (const fd of fds) closeSync(fd)
+  }
 }
 
 function disposableSocket(fd: number) {
