@@ -1,5 +1,6 @@
-import { closeSync, constants, mkdirSync, openSync, writeSync } from 'node:fs'
+import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
+import { failedPrecondition } from '../lib/errors.ts'
 
 /** The log file of one container. It is only ever appended to; a file that is there already is continued. */
 export class LogFile implements Disposable {
@@ -28,7 +29,19 @@ export class LogFile implements Disposable {
   }
 }
 
+/**
+ * Whoever can write to the folder of the logs could put something else in the place of one: a pipe would hold up this process,
+ * a device would be written to.
+ */
 function open(path: string): number {
   mkdirSync(dirname(path), { recursive: true, mode: 0o755 })
-  return openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | constants.O_NOFOLLOW, 0o640)
+  const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants
+  const fd = openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o640)
+  try {
+    if (!fstatSync(fd).isFile()) throw failedPrecondition(`"${path}" is not a file: no log can be written there`)
+    return fd
+  } catch (error) {
+    closeSync(fd)
+    throw error
+  }
 }
