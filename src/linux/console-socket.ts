@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs'
 import { addressOf, check, libc } from './libc.ts'
 import { setNonBlocking } from './pipe.ts'
 
@@ -17,10 +17,14 @@ export class ConsoleSocket implements Disposable {
   constructor(folder: string, name = 'console.sock') {
     this.#folder = openSync(folder, constants.O_RDONLY | constants.O_DIRECTORY)
     this.path = `/proc/${process.pid}/fd/${this.#folder}/${name}`
-    this.#socket = check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), 'socket')
-    const address = unixAddress(this.path)
-    check(libc.bind(this.#socket, address, address.length), 'bind', this.path)
-    check(libc.listen(this.#socket, 1), 'listen', this.path)
+    try {
+      // Left by a process that died while it waited for a terminal.
+      rmSync(this.path, { force: true })
+      this.#socket = listenAt(this.path)
+    } catch (error) {
+      closeSync(this.#folder)
+      throw error
+    }
   }
 
   /** The pty master, set not to block. Throws EAGAIN when the runtime has sent none. */
@@ -41,6 +45,19 @@ export class ConsoleSocket implements Disposable {
     } catch {}
     closeSync(this.#socket)
     closeSync(this.#folder)
+  }
+}
+
+function listenAt(path: string): number {
+  const socket = check(libc.socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), 'socket')
+  try {
+    const address = unixAddress(path)
+    check(libc.bind(socket, address, address.length), 'bind', path)
+    check(libc.listen(socket, 1), 'listen', path)
+    return socket
+  } catch (error) {
+    closeSync(socket)
+    throw error
   }
 }
 

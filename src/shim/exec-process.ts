@@ -75,7 +75,8 @@ export class ExecStarter {
       signal.throwIfAborted()
       this.#warmup.expectAttach()
       const { id, bundle, cgroup } = request
-      const name = `exec-${++lastExec}`
+      // A shim that died may have left the files of its own in this folder.
+      const name = `exec-${process.pid}-${++lastExec}`
       const file = (suffix: string) => join(bundle, `${name}.${suffix}`)
       const before = this.#reaper.mark()
       writeFileSync(file('json'), JSON.stringify(request.process), { mode: 0o600 })

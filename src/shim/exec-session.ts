@@ -6,6 +6,8 @@ import type { ExecProcess, ExecStart, ExecStarter } from './exec-process.ts'
 import type { ExecParams, StdioNumbers } from './protocol.ts'
 
 let lastConsole = 0
+/** Tells the names from those that a dead shim left in the same folder. */
+const shimPid = process.pid
 
 /**
  * A command whose stdio berthd streams. The pipes (or the pty) are made here, since the shim is the parent; berthd takes
@@ -87,7 +89,7 @@ async function startWithTerminal(
   starter: ExecStarter,
   signal: AbortSignal,
 ): Promise<Started> {
-  using console = new ConsoleSocket(params.bundle, `exec-${++lastConsole}.sock`)
+  using console = new ConsoleSocket(params.bundle, `exec-${shimPid}-${++lastConsole}.sock`)
   const process = await starter.start(params, { consoleSocket: console.path }, signal)
   try {
     return { process, fds: { pty: console.receiveMaster() } }
