@@ -3,18 +3,20 @@ import { join } from 'node:path'
 import { toJson } from '@bufbuild/protobuf'
 import { type ContainerConfig, ContainerConfigSchema, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { errnoOf } from '../lib/errors.ts'
+import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import type { PodParts } from './parts.ts'
 
 /** What `crictl inspectp` shows beside the status: where everything is, and how the sandbox came to be as it is. */
 export function describeSandbox(parts: PodParts, record: SandboxRecord): object {
-  const { netns, ipcns, utsns, hosts, resolvConf } = parts.layout.sandbox(record.id)
+  const { userns, netns, ipcns, utsns, hosts, resolvConf } = parts.layout.sandbox(record.id)
+  const ownUser = podUserNamespace(record.config.linux?.securityContext?.namespaceOptions)
   return {
     state: record.state,
     shim: record.shim,
     runtimeType: parts.handlers.of(record).command.path,
-    namespaces: { net: netns, ipc: ipcns, uts: utsns },
+    namespaces: { ...(ownUser && { user: userns }), net: netns, ipc: ipcns, uts: utsns },
     hosts,
     resolvConf,
     network: parts.network.attachments().find((entry) => entry.sandboxId === record.id)?.attachment,
