@@ -23,6 +23,7 @@ import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
 import { Pods } from '../pod/pods.ts'
+import { Trash } from '../pod/trash.ts'
 import { ShimPool } from '../shim/pool.ts'
 import { containerRecords } from '../state/container-record.ts'
 import { openDatabase } from '../state/database.ts'
@@ -100,6 +101,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     containers,
     operations: new Operations(),
     exits: new ContainerExits(),
+    trash: new Trash(layout.trash, reaper, log),
     pipes: new PipeHolder(),
     stops: new Map(),
     clearings: new Map(),

@@ -104,7 +104,7 @@ async function make(
   undo.add('delete its record', () => parts.containers.delete(id))
 
   setStage('mounting its root file system')
-  undo.add('remove its files', () => removeContainerFiles(parts.layout, id))
+  undo.add('remove its files', () => removeContainerFiles(parts, id))
   mountRootfs(layout, image.layerDirs, owner)
   const imageVolumes = mountImageVolumes(layout, volumes, owner)
 

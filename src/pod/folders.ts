@@ -13,6 +13,7 @@ export function makeFolders(layout: Layout): void {
     { path: join(layout.state, 'sandboxes'), mode: 0o711 },
     { path: join(layout.state, 'containers'), mode: 0o711 },
     { path: join(layout.root, 'containers'), mode: 0o700 },
+    { path: layout.trash, mode: 0o700 },
   ]
   for (const { path, mode } of folders) {
     mkdirSync(path, { recursive: true, mode })

@@ -20,6 +20,11 @@ export class Layout {
     return join(this.root, 'images')
   }
 
+  /** What is being deleted. */
+  get trash(): string {
+    return join(this.root, 'trash')
+  }
+
   /** The sockets and logs of the shims. */
   get shims(): string {
     return join(this.state, 'shims')

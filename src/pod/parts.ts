@@ -18,6 +18,7 @@ import type { RuntimeHandlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
 import type { PipeHolder } from './pipe-holder.ts'
 import type { Stop } from './stop-container.ts'
+import type { Trash } from './trash.ts'
 
 /** What the operations on pods work with. Each operation is a function of these and its request, in a file of its own. */
 export interface PodParts {
@@ -28,6 +29,7 @@ export interface PodParts {
   readonly containers: Store<ContainerRecord>
   readonly operations: Operations
   readonly exits: ContainerExits
+  readonly trash: Trash
   readonly pipes: PipeHolder
   /** The stops of containers under way, by container id. */
   readonly stops: Map<string, Stop>

@@ -19,7 +19,7 @@ export async function reconcile(parts: PodParts): Promise<void> {
   const orphans = (folder: string) => ids(folder).filter((id) => !known(id))
   for (const id of new Set([...orphans(join(state, 'containers')), ...orphans(join(root, 'containers'))])) {
     parts.log.warn({ container: id }, 'sweeping the files of a container that no record owns')
-    await attempt(parts, id, async () => removeContainerFiles(parts.layout, id))
+    await attempt(parts, id, async () => removeContainerFiles(parts, id))
   }
   for (const { sandboxId } of parts.network.attachments()) {
     if (known(sandboxId)) continue

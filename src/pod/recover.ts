@@ -18,6 +18,7 @@ import { watchInfraProcess } from './watch-infra.ts'
  */
 export async function recover(parts: PodParts): Promise<void> {
   reportUnreadable(parts)
+  parts.trash.sweep()
   for (const sandbox of [...parts.sandboxes.all()]) {
     if (sandbox.state.phase === 'creating') await undoSandbox(parts, sandbox)
     else parts.shims.restore(sandbox.id, sandbox.shim)
@@ -25,7 +26,7 @@ export async function recover(parts: PodParts): Promise<void> {
   for (const container of [...parts.containers.all()]) {
     if (container.state.phase !== 'creating') continue
     await attempt(parts, container.id, async () => {
-      removeContainerFiles(parts.layout, container.id)
+      removeContainerFiles(parts, container.id)
       parts.containers.delete(container.id)
     })
   }

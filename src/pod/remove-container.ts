@@ -4,7 +4,6 @@ import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
 import { unmount } from '../linux/mount.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { clearRuntime } from './clear-runtime.ts'
-import type { Layout } from './layout.ts'
 import { findContainer } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { stopContainer } from './stop-container.ts'
@@ -21,7 +20,7 @@ export async function removeContainer(parts: PodParts, id: string): Promise<void
       setStage('clearing the OCI runtime')
       await clearRuntime(parts, container)
       setStage('removing its files')
-      removeContainerFiles(parts.layout, container.id)
+      removeContainerFiles(parts, container.id)
       parts.pipes.release(container.id)
       parts.containers.delete(container.id)
       parts.exits.settle(container.id)
@@ -45,14 +44,14 @@ export async function removeContainers(parts: PodParts, containers: readonly Con
   await Promise.all(containers.map((container) => removeContainer(parts, container.id)))
 }
 
-/** Takes off the container's root file system and deletes its folders; no error when they are gone already. */
-export function removeContainerFiles(layout: Layout, id: string): void {
-  const { bundle, rootfs, data, volumes } = layout.container(id)
+/** Takes off the container's root file system and its folders; no error when they are gone already. */
+export function removeContainerFiles(parts: Pick<PodParts, 'layout' | 'trash'>, id: string): void {
+  const { bundle, rootfs, data, volumes } = parts.layout.container(id)
   unmount(rootfs)
   // `layers` is only there when a creation was interrupted.
   for (const folder of [volumes, join(bundle, 'layers')]) for (const name of names(folder)) unmount(join(folder, name))
   rmSync(bundle, { recursive: true, force: true })
-  rmSync(data, { recursive: true, force: true })
+  parts.trash.throwAway(data)
 }
 
 function names(folder: string): string[] {
