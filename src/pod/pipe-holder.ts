@@ -10,6 +10,7 @@ import { openFifoForReading, openFifoForWriting } from '../linux/fifo.ts'
  */
 export class PipeHolder {
   readonly #held = new Map<string, readonly number[]>()
+  readonly #terminals = new Map<string, number>()
   readonly #stdins = new Map<string, number>()
 
   hold(containerId: string, bundle: string): void {
@@ -32,6 +33,18 @@ export class PipeHolder {
     }
   }
 
+  /** Takes over `master`, a copy of the container's pty master: as long as anybody has it, the terminal does not hang up. */
+  holdTerminal(containerId: string, master: number): void {
+    const before = this.#terminals.get(containerId)
+    if (before !== undefined) closeSync(before)
+    this.#terminals.set(containerId, master)
+  }
+
+  /** The pty master that is held. */
+  terminal(containerId: string): number | undefined {
+    return this.#terminals.get(containerId)
+  }
+
   releaseStdin(containerId: string): void {
     const fd = this.#stdins.get(containerId)
     if (fd !== undefined) closeSync(fd)
@@ -42,5 +55,8 @@ export class PipeHolder {
     this.releaseStdin(containerId)
     for (const fd of this.#held.get(containerId) ?? []) closeSync(fd)
     this.#held.delete(containerId)
+    const terminal = this.#terminals.get(containerId)
+    if (terminal !== undefined) closeSync(terminal)
+    this.#terminals.delete(containerId)
   }
 }

@@ -9,7 +9,7 @@ import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
 import type { PodParts } from './parts.ts'
-import { finishStart, holdEndingStdin, launchOf } from './start-container.ts'
+import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
 
 /**
  * Takes up the containers of a shim again: of one that ran on while berthd was away, or of a new one that follows a dead
@@ -51,11 +51,15 @@ async function reattach(
   if (known) recordEvent(parts, id, { type: 'started', pid: known.pid, at: BigInt(known.startedAt) })
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)
+  if (known) holdTerminal(parts, shim, id, known.terminal)
   if (known?.adopted) return watch(parts, shim, container, known.pid)
   if (known) return
   if (state.phase === 'starting') return endInterruptedStart(parts, container)
   if (state.phase !== 'running' && state.phase !== 'unknown') return
-  await shim.request('adopt', { ...launchOf(parts, container), pid: state.pid, startedAt: String(state.startedAt) })
+  const started = { pid: state.pid, startedAt: String(state.startedAt) }
+  const terminal = parts.pipes.terminal(id)
+  const held = terminal === undefined ? {} : { terminal: { holder: process.pid, fd: terminal } }
+  await shim.request('adopt', { ...launchOf(parts, container), ...started, ...held })
   parts.log.info({ container: id }, 'a shim took over a running container')
   watch(parts, shim, container, state.pid)
 }

@@ -39,9 +39,11 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
 /** Has the shim start the container, or joins the start that it is at, and records what came of it. */
 export async function finishStart(parts: PodParts, shim: ShimClient, container: ContainerRecord): Promise<void> {
   try {
-    const { pid, startedAt } = await shim.request('start', launchOf(parts, container))
+    const { pid, startedAt, terminal } = await shim.request('start', launchOf(parts, container))
     const started = recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
-    if (started?.state.phase === 'running') holdEndingStdin(parts, container)
+    if (started?.state.phase !== 'running') return
+    holdEndingStdin(parts, container)
+    holdTerminal(parts, shim, container.id, terminal)
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
     if (error instanceof BerthError && error.code === 'unavailable') throw error
@@ -79,4 +81,15 @@ export function hasEndingStdin({ config }: ContainerRecord): boolean {
 /** To be called whenever berthd finds or makes a container running. */
 export function holdEndingStdin(parts: PodParts, container: ContainerRecord): void {
   if (hasEndingStdin(container)) parts.pipes.holdStdin(container.id, parts.layout.container(container.id).bundle)
+}
+
+/** The same for its terminal, of which the shim tells the number that its pty master has there. */
+export function holdTerminal(parts: PodParts, shim: ShimClient, id: string, terminal: number | undefined): void {
+  if (terminal === undefined) return
+  try {
+    const { pty } = shim.copyDescriptors({ pty: terminal })
+    if (pty !== undefined) parts.pipes.holdTerminal(id, pty)
+  } catch (error) {
+    parts.log.warn({ container: id, error: messageOf(error) }, 'the terminal of a container hangs up if its shim dies')
+  }
 }

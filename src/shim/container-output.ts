@@ -49,9 +49,14 @@ export class ContainerOutput {
     this.#terminal = { master, reader: this.read('stdout', master) }
   }
 
+  /** The pty master, as long as it is open here. */
+  get terminal(): number | undefined {
+    return this.#terminal?.reader.open ? this.#terminal.master : undefined
+  }
+
   /** A client that gets what the container writes from now on. It is for the caller to end it when it has gone. */
   attach(streams: Iterable<LogStream>): AttachClient {
-    const client = new AttachClient(streams, this.#terminal?.reader.open ? this.#terminal.master : undefined)
+    const client = new AttachClient(streams, this.terminal)
     this.#clients.add(client)
     void client.ended.then(() => this.#clients.delete(client))
     return client

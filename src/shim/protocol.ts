@@ -36,10 +36,26 @@ export interface ContainerLaunch {
   readonly cgroup: string
 }
 
+/** A container that the shim is to take over. */
+export interface AdoptedContainer extends ContainerLaunch, StartedContainer {
+  readonly terminal?: HeldDescriptor
+}
+
 export interface StartedContainer {
   readonly pid: number
   /** Nanoseconds since the epoch, as a decimal string, as all times in this protocol. */
   readonly startedAt: string
+}
+
+/** The pty master of a container with a terminal, by its number in the shim, for berthd to hold a copy of. */
+export interface TerminalNumber {
+  readonly terminal?: number
+}
+
+/** A descriptor of another process, to be copied with pidfd_getfd(2). */
+export interface HeldDescriptor {
+  readonly holder: number
+  readonly fd: number
 }
 
 /** How a container ended; also the content of its `exit.json`. */
@@ -95,7 +111,7 @@ export interface StdioNumbers {
 /** Why a client gets no more of a container's output. */
 export type AttachEnd = 'container-ended' | 'too-slow' | 'left'
 
-export interface SupervisedContainer {
+export interface SupervisedContainer extends TerminalNumber {
   readonly id: string
   /** 0 while it is being started. */
   readonly pid: number
@@ -112,9 +128,12 @@ export interface SupervisedContainer {
 export interface ShimRequests {
   hello: { params: { readonly version: number }; result: { readonly version: number; readonly pid: number } }
   /** Of a container that is being started or was started here already, the answer is that of the first request. */
-  start: { params: ContainerLaunch; result: StartedContainer }
-  /** Reads the pipes of a container that a shim now gone had started, and ends it when `exited` is said. */
-  adopt: { params: ContainerLaunch & StartedContainer; result: null }
+  start: { params: ContainerLaunch; result: StartedContainer & TerminalNumber }
+  /**
+   * Reads the pipes of a container that a shim now gone had started, or the pty master that berthd has held meanwhile, and
+   * ends the container when `exited` is said.
+   */
+  adopt: { params: AdoptedContainer; result: null }
   /** An adopted container has ended, says whoever could wait for it. */
   exited: { params: ExitStatus & { readonly id: string; readonly lost?: boolean }; result: null }
   execSync: { params: ExecSyncParams; result: ExecSyncResult }

@@ -7,12 +7,20 @@ import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { ConsoleSocket } from '../linux/console-socket.ts'
 import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../linux/fifo.ts'
+import { copyDescriptor, openPidfd } from '../linux/pidfd.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
 import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
 import { writeExitRecord } from './exit-record.ts'
-import type { ContainerExit, ContainerLaunch, StartedContainer, SupervisedContainer } from './protocol.ts'
+import type {
+  ContainerExit,
+  ContainerLaunch,
+  HeldDescriptor,
+  StartedContainer,
+  SupervisedContainer,
+  TerminalNumber,
+} from './protocol.ts'
 import { forgetStartingRuntime, recordStartingRuntime } from './starting-runtime.ts'
 
 export interface SupervisorParts {
@@ -66,9 +74,14 @@ export class SupervisedProcess {
   }
 
   /** Runs the container, once: a repeated request gets the same answer. On failure the runtime's traces are removed. */
-  start(): Promise<StartedContainer> {
+  async start(): Promise<StartedContainer & TerminalNumber> {
     this.#starting ??= this.#run()
-    return this.#starting
+    return { ...(await this.#starting), ...this.#terminal }
+  }
+
+  get #terminal(): TerminalNumber {
+    const terminal = this.#output?.terminal
+    return terminal === undefined ? {} : { terminal }
   }
 
   async #run(): Promise<StartedContainer> {
@@ -121,13 +134,15 @@ export class SupervisedProcess {
   }
 
   /** Takes over a running container whose shim is gone. Somebody else waits for its process and calls {@link end}. */
-  adopt(started: StartedContainer): void {
-    const { bundle, logPath } = this.#launch
-    this.#started = started
+  adopt({ pid, startedAt, terminal }: StartedContainer & { readonly terminal?: HeldDescriptor }): void {
+    const { bundle, logPath, tty } = this.#launch
+    this.#started = { pid, startedAt }
     this.#adopted = true
     this.#output = new ContainerOutput(logPath, this.#log)
     try {
-      this.#readPipes(bundle)
+      if (!tty) this.#readPipes(bundle)
+      // Without it the terminal has hung up with its last holder, and there is nothing to read.
+      else if (terminal) this.#output.readTerminal(copyFrom(terminal))
       if (this.#launch.stdinOnce) this.#holdStdin()
     } catch (error) {
       this.#output.finish()
@@ -186,7 +201,13 @@ export class SupervisedProcess {
   describe(): SupervisedContainer | undefined {
     const { id } = this.#launch
     if (!this.#started) return this.#starting && { id, pid: 0, startedAt: '0', starting: true }
-    return { id, ...this.#started, ...(this.#adopted && { adopted: true }), ...(this.#exit && { exit: this.#exit }) }
+    return {
+      id,
+      ...this.#started,
+      ...(this.#adopted && { adopted: true }),
+      ...this.#terminal,
+      ...(this.#exit && { exit: this.#exit }),
+    }
   }
 
   #oomKills(cgroup: string): number {
@@ -264,4 +285,13 @@ type RunRequestWithoutStdio = Omit<Parameters<OciRuntime['run']>[0], 'stdio' | '
 
 function closeAll(stdio: RuntimeStdio): void {
   for (const fd of [stdio.stdin, stdio.stdout, stdio.stderr]) closeSync(fd)
+}
+
+function copyFrom({ holder, fd }: HeldDescriptor): number {
+  const pidfd = openPidfd(holder)
+  try {
+    return copyDescriptor(pidfd, fd)
+  } finally {
+    closeSync(pidfd)
+  }
 }
