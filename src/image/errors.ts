@@ -64,6 +64,10 @@ export function isResumable(error: unknown): boolean {
 export const unusableImage = (image: string, why: string, cause?: unknown) =>
   new BerthError('failed-precondition', `failed to pull image "${image}": ${why}`, cause)
 
+/** The signature policy does not allow the image. The kubelet matches the start of the text. */
+export const signatureRefused = (image: string, why: string, cause?: unknown) =>
+  operationFailed(`SignatureValidationFailed: failed to pull image "${image}": source image rejected: ${why}`, cause)
+
 /** The disk of the image store is full. */
 export const storeFull = (image: string, root: string, cause?: unknown) =>
   new BerthError(

@@ -19,12 +19,16 @@ import { extractLayout } from './layout-archive.ts'
 import { layoutSource, readLayoutIndex } from './layout-source.ts'
 import { type Descriptor, mediaType } from './manifest.ts'
 import { hostPlatform, runsOn } from './platform.ts'
+import { requirementsFor } from './policy/policy.ts'
+import { approve } from './policy/verify.ts'
 import { type PullProgress, PullTracker } from './progress.ts'
 import { importImage } from './pull.ts'
 import { formatReference, type ImageReference, parseReference } from './reference.ts'
+import { credentialsFromFile, type RunHelper } from './registry/auth-file.ts'
 import { HostsTomlFolders } from './registry/hosts-toml.ts'
 import { RegistryClient } from './registry/registry-client.ts'
 import type { RetryPolicy } from './registry/retry.ts'
+import { TokenCache } from './registry/token-cache.ts'
 import { Transport, type TransportTimeouts } from './registry/transport.ts'
 import { registrySource } from './registry-source.ts'
 import { SharedWork } from './shared-work.ts'
@@ -45,6 +49,8 @@ export interface ImagesOptions {
   readonly registry?: RegistryOptions
   /** Layers of one pull that are fetched at the same time. */
   readonly parallelLayers?: number
+  /** The path of a `policy.json` (containers-policy.json(5)) that says which images may be pulled; none: all. */
+  readonly signaturePolicy?: string
   /** What a layer may unpack to; default 1 TiB and 50 million entries. */
   readonly limits?: LayerLimits
 }
@@ -56,6 +62,10 @@ export interface RegistryOptions {
   readonly plainHttp?: readonly string[]
   readonly timeouts?: TransportTimeouts
   readonly retry?: RetryPolicy
+  /** Docker's `config.json`, for pulls that come without credentials. */
+  readonly authFile?: string
+  /** Runs the credential helpers of that file. */
+  readonly runHelper?: RunHelper
 }
 
 export interface PullRequest {
@@ -80,6 +90,10 @@ export class Images implements AsyncDisposable {
   readonly #clock: Clock
   readonly #plainHttp: readonly string[]
   readonly #retry: RetryPolicy
+  readonly #tokens = new TokenCache()
+  readonly #authFile: string | undefined
+  readonly #runHelper: RunHelper | undefined
+  readonly #policyFile: string | undefined
   readonly #parallelLayers: number
   readonly #platform = hostPlatform()
   readonly #hosts: HostsTomlFolders
@@ -98,6 +112,9 @@ export class Images implements AsyncDisposable {
     this.#clock = options.clock ?? createClock()
     this.#plainHttp = registry.plainHttp ?? []
     this.#retry = registry.retry ?? defaultRetry
+    this.#authFile = registry.authFile
+    this.#runHelper = registry.runHelper
+    this.#policyFile = options.signaturePolicy
     this.#parallelLayers = options.parallelLayers ?? 4
     this.#hosts = new HostsTomlFolders(registry.certsDirs ?? defaultCertsDirs, this.#plainHttp)
     this.#timeouts = registry.timeouts ?? defaultTimeouts
@@ -262,17 +279,21 @@ export class Images implements AsyncDisposable {
     throw layersGone(name ?? record.id)
   }
 
-  async #pull(reference: ImageReference, auth: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
+  async #pull(reference: ImageReference, given: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
     const image = formatReference(reference)
     return await this.#tracked(image, async (tracker) => {
+      const auth = await this.#credentials(reference, given)
       const hosts = await this.#hosts.hostsOf(reference.host)
-      const options = { transport: this.#transport, hosts, reference, image, auth, signal }
+      const options = { transport: this.#transport, tokens: this.#tokens, hosts, reference, image, auth, signal }
       const client = new RegistryClient({ ...options, retry: this.#retry, plainHttp: this.#plainHttp })
       const target = reference.digest ?? (reference.tag as string)
-      const present = await this.#confirmPresent(client, reference, target)
+      const requirements = await requirementsFor(this.#policyFile, reference)
+      const needsProof = requirements.some(({ type }) => type !== 'insecureAcceptAnything')
+      const present = needsProof ? undefined : await this.#confirmPresent(client, reference, target)
       if (present !== undefined) return present
       return await importImage(this.#workshop, {
         ...this.#importOptions(image, tracker, signal),
+        approve: (resolved) => approve(client, reference, requirements, resolved),
         source: registrySource({
           client,
           folders: this.#workshop.folders,
@@ -287,6 +308,13 @@ export class Images implements AsyncDisposable {
         }),
       })
     })
+  }
+
+  /** Those of the pull, else those that the file has. */
+  async #credentials(reference: ImageReference, given: AuthConfig | undefined): Promise<AuthConfig | undefined> {
+    const isGiven = given && [given.username, given.auth, given.identityToken, given.registryToken].some(Boolean)
+    if (isGiven || this.#authFile === undefined) return given
+    return await credentialsFromFile(this.#authFile, reference, this.#runHelper)
   }
 
   /**

@@ -20,6 +20,8 @@ export interface ImportRequest {
   readonly platform: Platform
   /** The names that the image gets, once the digest is known. */
   readonly namesOf: (topDigest: string) => NewNames
+  /** Throws when the image may not be used; nothing of its layers is fetched before. */
+  readonly approve?: (resolved: ResolvedImage) => Promise<void>
   readonly tracker: PullTracker
   readonly parallelLayers: number
   readonly clock: Clock
@@ -34,6 +36,7 @@ export async function importImage(workshop: LayerWorkshop, request: ImportReques
   const { source, target, platform, image, tracker } = request
   try {
     const resolved = await resolveImage(source, target, platform, image)
+    await request.approve?.(resolved)
     await fetchAndRecord(workshop, request, resolved)
     tracker.enter('done')
     return resolved.manifest.config.digest

@@ -213,9 +213,20 @@ test('a token service: anonymous, with a password, with an identity token, with 
 
   at.registry.plan = ({ url }) =>
     url.startsWith('/token') ? { do: 'answer', status: 200, body: '{"token":"a\\r\\nb: c"}' } : undefined
-  await rejects(at.images.pull({ image }), 'unauthenticated', /characters that no token has/)
+  const as = (username: string) => ({ image, auth: { username, password: 'p' } })
+  await rejects(at.images.pull(as('v')), 'unauthenticated', /characters that no token has/)
   at.registry.plan = ({ url }) => (url.startsWith('/token') ? { do: 'answer', status: 500 } : undefined)
-  await rejects(at.images.pull({ image }), 'unknown', /^RegistryUnavailable: /)
+  await rejects(at.images.pull(as('w')), 'unknown', /^RegistryUnavailable: /)
+  // A token is used again for the same question, until the registry does not take it any more.
+  at.registry.plan = ({ url }) =>
+    url.startsWith('/token') ? { do: 'answer', status: 200, body: '{"token":"t1"}' } : undefined
+  const before = at.registry.requests(/\/token/).length
+  await at.images.pull({ image })
+  assert.equal(at.registry.requests(/\/token/).length, before)
+  at.registry.challenge = ({ headers }) =>
+    headers.authorization === 'Bearer t1' ? undefined : `Bearer realm="${realm}",service="s",scope="repository:a:pull"`
+  await at.images.pull({ image })
+  assert.ok(at.registry.requests(/\/token/).length > before)
   at.registry.challenge = () => 'Bearer realm="file:///etc/passwd"'
   at.registry.plan = () => undefined
   await rejects(at.images.pull({ image }), 'unauthenticated', /token service that cannot be used/)
@@ -514,7 +525,7 @@ test('a client that goes ends the pull; two clients share one; the last to go en
   const first = new AbortController()
   const second = new AbortController()
   const pulls = [first, second].map(({ signal }) => at.images.pull({ ...request, signal }))
-  await sleep(300)
+  while (!(at.images.progress()[0]?.layers[0]?.downloadedBytes ?? 0)) await sleep(10)
   const [progress] = at.images.progress()
   assert.equal(at.images.progress().length, 1)
   assert.equal(progress?.stage, 'downloading')

@@ -1,5 +1,7 @@
+import { createHash } from 'node:crypto'
 import { parseChallenges } from './challenge.ts'
 import type { Credentials } from './credentials.ts'
+import type { TokenCache } from './token-cache.ts'
 import { type HttpResponse, type TlsSettings, type Transport, TransportError } from './transport.ts'
 
 /** The registry or its token service does not take the credentials. */
@@ -19,10 +21,20 @@ export class Authorizer {
   readonly #repository: string
   readonly #credentials: Credentials
   readonly #tls: TlsSettings
+  readonly #tokens: TokenCache | undefined
   #header: string | undefined
+  #isReused = false
 
   /** `header` is what another Authorizer has found out for the same host, repository and credentials. */
-  constructor(transport: Transport, repository: string, credentials: Credentials, tls: TlsSettings, header?: string) {
+  constructor(
+    transport: Transport,
+    repository: string,
+    credentials: Credentials,
+    tls: TlsSettings,
+    header?: string,
+    tokens?: TokenCache,
+  ) {
+    this.#tokens = tokens
     this.#header = header
     this.#transport = transport
     this.#repository = repository
@@ -34,6 +46,11 @@ export class Authorizer {
   /** The value of `Authorization` for the next request. */
   get header(): string | undefined {
     return this.#header
+  }
+
+  /** What it shows comes from an earlier pull and may be too old. */
+  get isReused(): boolean {
+    return this.#isReused
   }
 
   /** Whether there is anything that the registry could object to. */
@@ -52,7 +69,7 @@ export class Authorizer {
       challenges.find(({ scheme }) => scheme === 'bearer') ?? challenges.find(({ scheme }) => scheme === 'basic')
     if (!asked) throw new AuthorizationError('401 Unauthorized')
     if (asked.scheme === 'bearer') {
-      this.#header = bearer(await this.#fetchToken(asked.parameters, url, signal))
+      this.#header = bearer(await this.#token(asked.parameters, url, signal))
     } else if (this.#credentials.kind === 'password') {
       this.#header = basic(this.#credentials.username, this.#credentials.password)
     } else {
@@ -60,7 +77,21 @@ export class Authorizer {
     }
   }
 
-  async #fetchToken(parameters: ReadonlyMap<string, string>, url: URL, signal: AbortSignal): Promise<string> {
+  /** One from an earlier pull with the same credentials, unless the registry has just refused it; else a new one. */
+  async #token(parameters: ReadonlyMap<string, string>, url: URL, signal: AbortSignal): Promise<string> {
+    const asked = ['realm', 'service', 'scope'].map((name) => parameters.get(name) ?? '')
+    const question = createHash('sha256')
+      .update(JSON.stringify([url.origin, this.#repository, ...asked, this.#credentials]))
+      .digest('hex')
+    const known = this.#tokens?.get(question)
+    this.#isReused = known !== undefined && bearer(known) !== this.#header
+    if (known !== undefined && this.#isReused) return known
+    const { token, seconds } = await this.#fetchToken(parameters, url, signal)
+    this.#tokens?.put(question, token, seconds)
+    return token
+  }
+
+  async #fetchToken(parameters: ReadonlyMap<string, string>, url: URL, signal: AbortSignal): Promise<Token> {
     const realm = realmOf(parameters.get('realm') ?? '', url)
     const scope = parameters.get('scope') || `repository:${this.#repository}:pull`
     const service = parameters.get('service')
@@ -94,7 +125,16 @@ function realmOf(text: string, registry: URL): URL {
   throw new AuthorizationError(`it names a token service that cannot be used (${JSON.stringify(text.slice(0, 200))})`)
 }
 
-async function readToken(response: HttpResponse, realm: URL): Promise<string> {
+interface Token {
+  readonly token: string
+  /** How long it is good. */
+  readonly seconds: number
+}
+
+/** What a token service means when it does not say (distribution-spec, token authentication). */
+const defaultLifetime = 60
+
+async function readToken(response: HttpResponse, realm: URL): Promise<Token> {
   if (response.status === 429 || response.status >= 500) {
     response.discard()
     throw new TransportError(`cannot give a token (${realm.host} answered ${response.status})`, true)
@@ -110,7 +150,7 @@ async function readToken(response: HttpResponse, realm: URL): Promise<string> {
     if (length > maxTokenAnswer) throw new AuthorizationError('its token service sent too much')
     chunks.push(chunk)
   }
-  let answer: { token?: unknown; access_token?: unknown }
+  let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown }
   try {
     answer = Object(JSON.parse(Buffer.concat(chunks).toString('utf8')))
   } catch {
@@ -118,7 +158,8 @@ async function readToken(response: HttpResponse, realm: URL): Promise<string> {
   }
   const token = answer.token || answer.access_token
   if (typeof token !== 'string') throw new AuthorizationError(`its token service ${realm.host} gave no token`)
-  return token
+  const seconds = Number(answer.expires_in)
+  return { token, seconds: seconds > 0 && seconds < 86_400 ? seconds : defaultLifetime }
 }
 
 /** A header must not be broken out of, whatever the token holds. */

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { parse } from 'smol-toml'
 import { errnoOf, failedPrecondition, messageOf } from '../../lib/errors.ts'
@@ -7,7 +7,8 @@ import type { TlsSettings } from './transport.ts'
 
 /**
  * Reads `<folder>/<registry>/hosts.toml` as containerd has it (docs/hosts.md there), anew for each pull, so that a change
- * needs no restart. The folder may be named `host:port` or `host_port_`; `_default` stands for every other registry.
+ * needs no restart. Without the file, a folder's certificates count as docker has it: `*.crt` are authorities, `*.cert` with
+ * its `*.key` shows who asks. The folder may be named `host:port` or `host_port_`; `_default` stands for every other registry.
  */
 export class HostsTomlFolders implements RegistryHosts {
   readonly #folders: readonly string[]
@@ -26,7 +27,11 @@ export class HostsTomlFolders implements RegistryHosts {
         const directory = join(folder, name)
         const file = join(directory, 'hosts.toml')
         const text = await readIfThere(file)
-        if (text === undefined) continue
+        if (text === undefined) {
+          const tls = await tlsOfFolder(directory)
+          if (tls) return [{ ...origin, tls }]
+          continue
+        }
         try {
           return await parseHostsToml(text, registry, origin, (path) =>
             readFile(isAbsolute(path) ? path : join(directory, path), 'utf8'),
@@ -37,6 +42,31 @@ export class HostsTomlFolders implements RegistryHosts {
       }
     }
     return [origin]
+  }
+}
+
+/** The certificates in a folder; undefined when it has none. */
+async function tlsOfFolder(directory: string): Promise<TlsSettings | undefined> {
+  const names = await readdir(directory).catch((error) => {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return []
+    throw failedPrecondition(`the registry configuration ${directory} cannot be read`, error)
+  })
+  const read = (name: string) => readFile(join(directory, name), 'utf8')
+  try {
+    const ca = await Promise.all(
+      names
+        .filter((name) => name.endsWith('.crt'))
+        .sort()
+        .map(read),
+    )
+    const certificates = names.filter((name) => name.endsWith('.cert')).sort()
+    const clients = await Promise.all(
+      certificates.map(async (name) => ({ cert: await read(name), key: await read(name.replace(/cert$/, 'key')) })),
+    )
+    if (ca.length === 0 && clients.length === 0) return undefined
+    return { ...(ca.length > 0 ? { ca } : {}), ...(clients.length > 0 ? { clients } : {}) }
+  } catch (error) {
+    throw failedPrecondition(`the certificates in ${directory} cannot be read (each .cert needs its .key)`, error)
   }
 }
 

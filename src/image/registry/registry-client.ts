@@ -17,6 +17,7 @@ import { credentialsFor } from './credentials.ts'
 import { maxRedirects, redirectTarget } from './redirects.ts'
 import { originHost, type RegistryHost } from './registry-hosts.ts'
 import { BusyError, type RetryPolicy, withRetries } from './retry.ts'
+import type { TokenCache } from './token-cache.ts'
 import { type HttpResponse, type Transport, TransportError } from './transport.ts'
 
 /** Manifests and configurations are held in memory: larger ones are refused. In bytes. */
@@ -51,6 +52,8 @@ export interface ClientDescription {
 
 export interface RegistryClientOptions extends ClientDescription {
   readonly transport: Transport
+  /** Tokens of earlier pulls. */
+  readonly tokens?: TokenCache
   readonly signal: AbortSignal
 }
 
@@ -85,7 +88,14 @@ export class RegistryClient {
       const name = new URL(host.baseUrl).host
       const credentials = credentialsFor(host.mirror ? name : reference.host, auth)
       const { repository } = reference
-      const authorizer = new Authorizer(transport, repository, credentials, host.tls, authorizations[at])
+      const authorizer = new Authorizer(
+        transport,
+        repository,
+        credentials,
+        host.tls,
+        authorizations[at],
+        options.tokens,
+      )
       return { host, name, authorizer }
     })
   }
@@ -239,7 +249,12 @@ export class RegistryClient {
     const query = place.host.mirror ? `?ns=${encodeURIComponent(host)}` : ''
     const url = new URL(`${place.host.baseUrl}/${repository}/${question.path}${query}`)
     let response = await this.#send(place, question, url, signal)
-    if (response.status === 401) {
+    // A second time when what an earlier pull was given is not taken any more.
+    for (
+      let tries = 0;
+      response.status === 401 && (tries === 0 || (tries === 1 && place.authorizer.isReused));
+      tries++
+    ) {
       response.discard()
       await place.authorizer.meet(response.headers['www-authenticate'] ?? '', url, signal)
       response = await this.#send(place, question, url, signal)

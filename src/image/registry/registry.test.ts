@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parseChallenges } from './challenge.ts'
 import { credentialsFor } from './credentials.ts'
-import { parseHostsToml } from './hosts-toml.ts'
+import { HostsTomlFolders, parseHostsToml } from './hosts-toml.ts'
 import { isLoopback } from './loopback.ts'
 import { redirectTarget } from './redirects.ts'
 import { originHost } from './registry-hosts.ts'
 import { BusyError, delayBefore, parseRetryAfter } from './retry.ts'
+import { TokenCache } from './token-cache.ts'
 
 test('challenges', () => {
   const read = (header: string) =>
@@ -163,4 +167,30 @@ test('waits grow, listen to Retry-After, and have an end', () => {
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT', Date.UTC(2015, 9, 21, 7, 27, 0)), 60_000)
   assert.equal(parseRetryAfter('Wed, 21 Oct 2015 07:28:00 GMT'), 0)
   assert.equal(parseRetryAfter('soon'), undefined)
+})
+
+test('a folder with certificates and no hosts.toml, as docker has it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-certs-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const hosts = () => new HostsTomlFolders([folder], []).hostsOf('registry.example:5000')
+  mkdirSync(join(folder, 'registry.example:5000'))
+  const put = (name: string) => writeFileSync(join(folder, 'registry.example:5000', name), name)
+  assert.deepEqual((await hosts())[0]?.tls, {})
+  put('ca.crt')
+  put('client.cert')
+  await assert.rejects(hosts(), /each .cert needs its .key/)
+  put('client.key')
+  const [host] = await hosts()
+  assert.deepEqual(host?.tls, { ca: ['ca.crt'], clients: [{ cert: 'client.cert', key: 'client.key' }] })
+  assert.equal(host?.baseUrl, 'https://registry.example:5000/v2')
+})
+
+test('tokens are kept for as long as they are good', () => {
+  let now = 0
+  const tokens = new TokenCache(() => now)
+  tokens.put('a', 't', 60)
+  assert.equal(tokens.get('a'), 't')
+  assert.equal(tokens.get('b'), undefined)
+  now = 55_000
+  assert.equal(tokens.get('a'), undefined)
 })
