@@ -25,6 +25,8 @@ export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'ho
   /** Folders with descriptions of CDI devices and with OCI hooks; later ones go before earlier ones. */
   readonly cdiDirs?: readonly string[]
   readonly hooksDirs?: readonly string[]
+  /** Told of each host path of a mount before it is looked at, which may take long. */
+  readonly onLook?: (path: string) => void
 }
 
 /**
@@ -32,7 +34,9 @@ export type SpecRequest = Omit<SpecInput, 'user' | 'hostPaths' | 'devices' | 'ho
  * which must be mounted. Missing host paths of mounts are made, and nothing else; a request that is refused for any reason of
  * its own has changed nothing.
  */
-export function containerSpec(request: SpecRequest): { readonly spec: Spec; readonly user: ResolvedUser } {
+export async function containerSpec(
+  request: SpecRequest,
+): Promise<{ readonly spec: Spec; readonly user: ResolvedUser }> {
   const { container, image, rootfsPath } = request
   const security = container.linux?.securityContext
   checkKernelFolders(rootfsPath, image.name)
@@ -53,7 +57,8 @@ export function containerSpec(request: SpecRequest): { readonly spec: Spec; read
   checkHostPaths(container.mounts, images)
   const checked = buildSpec({ ...input, hostPaths: container.mounts.map(() => anyHostPath) })
   checkApparmorProfile(checked.process.apparmorProfile)
-  const spec = buildSpec({ ...input, hostPaths: findHostPaths(container.mounts, images) })
+  const lookup = request.onLook ? { onLook: request.onLook } : {}
+  const spec = buildSpec({ ...input, hostPaths: await findHostPaths(container.mounts, images, lookup) })
   const edited = withCdiEdits(withBaseSpec(spec, request.handler?.baseSpec), edits)
   const facts = {
     annotations: { ...request.sandbox.annotations, ...container.annotations },

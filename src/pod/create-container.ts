@@ -108,8 +108,8 @@ async function make(
   mountRootfs(layout, image.layerDirs, owner)
   const imageVolumes = mountImageVolumes(layout, volumes, owner)
 
-  setStage('writing its bundle')
-  const { spec, user } = containerSpec({
+  setStage('working out its configuration')
+  const { spec, user } = await containerSpec({
     container: config,
     sandbox: sandbox.config,
     image: { name: config.image?.userSpecifiedImage || imageReference(config), ...image.config },
@@ -124,7 +124,9 @@ async function make(
     imageVolumes,
     cdiDirs: parts.settings.cdiDirs,
     hooksDirs: parts.settings.hooksDirs,
+    onLook: (path) => setStage(`looking for the host path ${path}`),
   })
+  setStage('writing its bundle')
   // Not before the request is known to be good: what is refused changes nothing.
   if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
   writeBundle(layout.bundle, spec)

@@ -118,7 +118,7 @@ function makePod(): void {
 
 type Config = Exclude<MessageInitShape<typeof ContainerConfigSchema>, ContainerConfig>
 
-function specFor(id: string, config: Config, more: Partial<SpecRequest> = {}): Spec {
+async function specFor(id: string, config: Config, more: Partial<SpecRequest> = {}): Promise<Spec> {
   const container = create(ContainerConfigSchema, { metadata: { name: 'main' }, ...config })
   container.linux ??= create(LinuxContainerConfigSchema)
   container.linux.securityContext ??= create(LinuxContainerSecurityContextSchema)
@@ -148,7 +148,7 @@ function specFor(id: string, config: Config, more: Partial<SpecRequest> = {}): S
     host: probeHostFacts(),
     ...more,
   }
-  return containerSpec(request).spec
+  return (await containerSpec(request)).spec
 }
 
 interface Output {
@@ -181,7 +181,7 @@ async function runToEnd(config: Config, more?: Partial<SpecRequest>): Promise<{ 
   const id = newId()
   const out = output()
   try {
-    writeBundle(files(id).bundle, specFor(id, config, more))
+    writeBundle(files(id).bundle, await specFor(id, config, more))
     const { pid } = await runtime.run({ id, ...files(id), stdio: out.stdio })
     const { exitCode } = await reaper.wait(pid)
     return { exitCode, text: out.read() }
@@ -211,7 +211,7 @@ function cgroups(): string[] {
 test('a container over named pipes: its output, its exit code, an exec in it, its end', async () => {
   const id = newId()
   const { bundle } = files(id)
-  writeBundle(bundle, specFor(id, shell('echo hello; read line; echo got $line >&2; exit 7')))
+  writeBundle(bundle, await specFor(id, shell('echo hello; read line; echo got $line >&2; exit 7')))
   const fifo = (name: string) => {
     makeFifo(join(bundle, name))
     return join(bundle, name)
@@ -233,7 +233,7 @@ test('a container over named pipes: its output, its exit code, an exec in it, it
   )
 
   const out = output()
-  const process_ = execProcess(specFor(id, shell('')).process, ['sh', '-c', 'echo in $HOSTNAME; exit 3'], false)
+  const process_ = execProcess((await specFor(id, shell(''))).process, ['sh', '-c', 'echo in $HOSTNAME; exit 3'], false)
   writeFileSync(join(bundle, 'exec.json'), JSON.stringify(process_))
   const execFiles = { processFile: join(bundle, 'exec.json'), pidFile: join(bundle, 'exec.pid') }
   const exec = await runtime.exec({ id, ...execFiles, logFile: files(id).logFile, stdio: out.stdio })
@@ -257,7 +257,7 @@ test('a container over named pipes: its output, its exit code, an exec in it, it
 async function execMissing(id: string): Promise<void> {
   const out = output()
   const { bundle, logFile } = files(id)
-  const process_ = execProcess(specFor(id, shell('')).process, ['nope'], false)
+  const process_ = execProcess((await specFor(id, shell(''))).process, ['nope'], false)
   writeFileSync(join(bundle, 'missing.json'), JSON.stringify(process_))
   try {
     await runtime.exec({
@@ -297,7 +297,7 @@ test('what cannot be started says why, and leaves nothing', async () => {
 
 test('a runtime whose caller gave up is killed', async () => {
   const id = newId()
-  writeBundle(files(id).bundle, specFor(id, shell('sleep 100')))
+  writeBundle(files(id).bundle, await specFor(id, shell('sleep 100')))
   const given = AbortSignal.abort(new Error('too late'))
   const out = output()
   await assert.rejects(runtime.run({ id, ...files(id), stdio: out.stdio, signal: given }), { code: 'cancelled' })
@@ -433,23 +433,23 @@ test('a Localhost seccomp profile', async () => {
   assert.equal(text, "mkdir: can't create directory '/tmp/x': Function not implemented\n")
 })
 
-test("the image's links do not lead out of its root file system", () => {
+test("the image's links do not lead out of its root file system", async () => {
   const hostile = mkdtempSync(join(folder, 'hostile-'))
   mkdirSync(join(hostile, 'etc'))
   const user = (name: string) => ({ ...shell(''), linux: { securityContext: { runAsUsername: name } } })
   writeFileSync(join(folder, 'passwd'), 'mallory:x:4711:4711::/:/\n')
   symlinkSync(`../../../../../../../../..${folder}/passwd`, join(hostile, 'etc/passwd'))
-  assert.throws(() => specFor('x', user('mallory'), { rootfsPath: hostile }), /"mallory" is not in the \/etc\/passwd/)
+  await assert.rejects(specFor('x', user('mallory'), { rootfsPath: hostile }), /"mallory" is not in the \/etc\/passwd/)
   rmSync(join(hostile, 'etc/passwd'))
   makeFifo(join(hostile, 'etc/passwd'))
-  assert.throws(() => specFor('x', user('mallory'), { rootfsPath: hostile }), /not a regular file/)
+  await assert.rejects(specFor('x', user('mallory'), { rootfsPath: hostile }), /not a regular file/)
   rmSync(join(hostile, 'etc/passwd'))
   writeFileSync(join(hostile, 'etc/passwd'), Buffer.alloc(1024 * 1024 + 1, 'x'))
-  assert.throws(() => specFor('x', user('mallory'), { rootfsPath: hostile }), /larger than/)
+  await assert.rejects(specFor('x', user('mallory'), { rootfsPath: hostile }), /larger than/)
   rmSync(join(hostile, 'etc/passwd'))
   symlinkSync('/real', join(hostile, 'etc/passwd'))
   writeFileSync(join(hostile, 'real'), 'mallory:x:12:13::/:/\n')
-  assert.deepEqual(specFor('x', user('mallory'), { rootfsPath: hostile }).process.user, {
+  assert.deepEqual((await specFor('x', user('mallory'), { rootfsPath: hostile })).process.user, {
     uid: 12,
     gid: 13,
     additionalGids: [13],
