@@ -34,6 +34,7 @@ import { streamCommands } from '../streaming/commands/commands.ts'
 import { StreamingServer } from '../streaming/server.ts'
 import { createAdminServer } from './admin.ts'
 import type { Config } from './config.ts'
+import { imageOptions } from './image-options.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
 
@@ -79,8 +80,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     log,
     clock,
     inUse: () => pods.imagesInUse(),
-    registry: { certsDirs: config.image.registry_config_dirs, plainHttp: config.image.plain_http },
-    ...(config.image.pinned && { pinned: config.image.pinned }),
+    ...imageOptions(config.image, reaper),
   })
   const shims = new ShimPool(
     { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },

@@ -51,7 +51,7 @@ export interface ImagesOptions {
   readonly parallelLayers?: number
   /** The path of a `policy.json` (containers-policy.json(5)) that says which images may be pulled; none: all. */
   readonly signaturePolicy?: string
-  /** What a layer may unpack to; default 1 TiB and 50 million entries. */
+  /** What a layer may unpack to; default 1 TiB and 10 million entries. */
   readonly limits?: LayerLimits
 }
 
@@ -81,7 +81,7 @@ const defaultTimeouts: TransportTimeouts = { answerMs: 30_000, stallMs: 60_000 }
 const defaultRetry: RetryPolicy = { attempts: 4, firstDelayMs: 300, maxDelayMs: 20_000 }
 /** Milliseconds. */
 const sweepEvery = 5 * 60 * 1000
-const defaultLimits: LayerLimits = { maxBytes: 2 ** 40, maxEntries: 50_000_000 }
+const defaultLimits: LayerLimits = { maxBytes: 2 ** 40, maxEntries: 10_000_000 }
 
 /** The image room's public face. One instance owns `root`. */
 export class Images implements AsyncDisposable {

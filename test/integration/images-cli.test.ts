@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { test } from 'node:test'
@@ -13,7 +14,7 @@ import { tarOf } from '../registry/tar-writer.ts'
 
 /** `berth pull`, `load` and `gc` on a real berthd, and what its admin socket says meanwhile. */
 
-const timeout = 60_000
+const timeout = 200_000
 
 test('berth pull shows how far it is, also verbose Status and the admin socket', { timeout }, async (t) => {
   const registry = await FaultRegistry.start()
@@ -93,3 +94,37 @@ async function* follow(socketPath: string, path: string): AsyncGenerator<string>
     response.destroy()
   }
 }
+
+test('limits, credentials and the signature policy come from the configuration', { timeout }, async (t) => {
+  const registry = await FaultRegistry.start()
+  t.after(() => registry[Symbol.asyncDispose]())
+  const folder = mkdtempSync(join(tmpdir(), 'berth-config-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const authFile = join(folder, 'config.json')
+  const policy = join(folder, 'policy.json')
+  // Not a helper that is installed: a failure must be told, not passed over.
+  writeFileSync(authFile, JSON.stringify({ credHelpers: { [`${registry.host}/private`]: 'berth-has-none' } }))
+  writeFileSync(
+    policy,
+    JSON.stringify({
+      default: [{ type: 'insecureAcceptAnything' }],
+      transports: { docker: { [`${registry.host}/rejected`]: [{ type: 'reject' }] } },
+    }),
+  )
+  const image = { auth_file: authFile, signature_policy: policy, max_layer_bytes: 1_000_000, max_layer_entries: 100 }
+  const berthd = await Berthd.start(t, { withoutNetwork: true, config: { image } })
+  const zeros = buildLayer([{ name: 'bomb', data: Buffer.alloc(50_000_000) }])
+  const many = buildLayer(Array.from({ length: 101 }, (_, at) => ({ name: `f${at}`, data: '' })))
+  const wants: Record<string, readonly [ReturnType<typeof buildImage>, RegExp]> = {
+    bomb: [buildImage({ layers: [zeros] }), /unpacks to more than 1000000 bytes, which the configuration forbids/],
+    many: [buildImage({ layers: [many] }), /more than 100 entries, which the configuration forbids/],
+    rejected: [busyboxImage(), /SignatureValidationFailed: .*the signature policy rejects it/],
+    private: [busyboxImage(), /credential helper "berth-has-none" .* is not installed/],
+  }
+  for (const [name, [content, why]] of Object.entries(wants)) {
+    registry.add(name, 'latest', content)
+    const { exitCode, stderr } = await tryBerth(berthd.endpoint, ['pull', '-q', `${registry.host}/${name}`])
+    assert.equal(exitCode, 1, name)
+    assert.match(stderr, why)
+  }
+})
