@@ -106,8 +106,9 @@ test('an init in a user namespace, and one whose maker dies', { timeout: 60_000 
     for (const kind of ['user', 'net', 'ipc', 'uts', 'mnt', 'cgroup']) {
       assert.notEqual(readlinkSync(`/proc/${pid}/ns/${kind}`), readlinkSync(`/proc/self/ns/${kind}`), kind)
     }
+    const ended = reaper.wait(pid)
     process.kill(pid, 'SIGKILL')
-    await reaper.wait(pid)
+    await ended
     unmount(path)
   })
 

@@ -15,7 +15,7 @@ import { after, test } from 'node:test'
 import { type Cgroups, detectCgroups } from '../../src/linux/cgroup/cgroups.ts'
 import { readCgroupLayout } from '../../src/linux/cgroup/layout.ts'
 import { mount, unmount } from '../../src/linux/mount.ts'
-import { Reaper } from '../../src/linux/reaper.ts'
+import { type ExitStatus, Reaper } from '../../src/linux/reaper.ts'
 import { spawn } from '../../src/linux/spawn.ts'
 import { becomeSubreaper } from '../../src/linux/subreaper.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -76,17 +76,22 @@ function make({ roots }: Machine, path: string): void {
   }
 }
 
+/** How the shells ended, by pid. */
+const exits = new Map<number, Promise<ExitStatus>>()
+
 /** Starts a shell in the cgroup. Its script begins once it is in. */
 function start({ roots }: Machine, path: string, script: string): number {
   const files = roots.map((root) => `echo $$ > ${root}${path}/cgroup.procs`)
   const nothing = openSync('/dev/null', 'r+')
   try {
-    return spawn({
+    const pid = spawn({
       file: '/bin/sh',
       args: ['-ec', [...files, script].join('\n')],
       env: { PATH: '/usr/bin:/bin' },
       ...{ stdin: nothing, stdout: nothing, stderr: nothing, newSession: true },
     })
+    exits.set(pid, reaper.wait(pid))
+    return pid
   } finally {
     closeSync(nothing)
   }
@@ -115,7 +120,7 @@ for (const machine of machines) {
     await assert.rejects(cgroups.remove(path, 50), new RegExp(`in use by processes .*${first}`))
     await cgroups.kill(path)
     assert.deepEqual(cgroups.pids(path), [])
-    assert.deepEqual((await reaper.wait(first)).signal, 9)
+    assert.equal((await exits.get(first))?.signal, 9)
     await cgroups.remove(path)
     assert.ok(!cgroups.exists(path))
     assert.deepEqual(cgroups.pids(`${parent}/pod`), [bystander])
@@ -132,7 +137,7 @@ for (const machine of machines) {
     await eventually('it is in', () => (cgroups.pids(path).includes(pid) ? true : undefined))
     pause(machine, path)
     await cgroups.kill(parent)
-    assert.equal((await reaper.wait(pid)).signal, 9)
+    assert.equal((await exits.get(pid))?.signal, 9)
     await cgroups.remove(parent)
   })
 
@@ -153,7 +158,7 @@ for (const machine of machines) {
     assert.equal(usage.memory?.limit, 8 * 1024 * 1024)
     assert.ok(Number(usage.memory?.pageFaults) > 0)
     await cgroups.kill(path)
-    await reaper.wait(pid)
+    await exits.get(pid)
     await cgroups.remove(parent)
   })
 }

@@ -182,8 +182,9 @@ async function runToEnd(config: Config, more?: Partial<SpecRequest>): Promise<{ 
   const out = output()
   try {
     writeBundle(files(id).bundle, await specFor(id, config, more))
+    const since = reaper.mark()
     const { pid } = await runtime.run({ id, ...files(id), stdio: out.stdio })
-    const { exitCode } = await reaper.wait(pid)
+    const { exitCode } = await reaper.wait(pid, since)
     return { exitCode, text: out.read() }
   } finally {
     await runtime.delete({ id, force: true })
@@ -223,7 +224,9 @@ test('a container over named pipes: its output, its exit code, an exec in it, it
     stdout: openFifoForContainer(names.stdout),
     stderr: openFifoForContainer(names.stderr),
   }
+  const before = reaper.mark()
   const { pid } = await runtime.run({ id, ...files(id), stdio })
+  const ended = reaper.wait(pid, before)
   const state = await runtime.state({ id })
   assert.deepEqual([state.status, state.pid], ['running', pid])
   assert.match(
@@ -236,14 +239,15 @@ test('a container over named pipes: its output, its exit code, an exec in it, it
   const process_ = execProcess((await specFor(id, shell(''))).process, ['sh', '-c', 'echo in $HOSTNAME; exit 3'], false)
   writeFileSync(join(bundle, 'exec.json'), JSON.stringify(process_))
   const execFiles = { processFile: join(bundle, 'exec.json'), pidFile: join(bundle, 'exec.pid') }
+  const since = reaper.mark()
   const exec = await runtime.exec({ id, ...execFiles, logFile: files(id).logFile, stdio: out.stdio })
-  assert.equal((await reaper.wait(exec.pid)).exitCode, 3)
+  assert.equal((await reaper.wait(exec.pid, since)).exitCode, 3)
   assert.equal(out.read(), 'in pod-host\n')
   out.close()
 
   await assert.rejects(execMissing(id), /executable file not found in \$PATH/)
   writeFileSync(stdio.stdin, 'a word\n')
-  assert.deepEqual(await reaper.wait(pid), { exitCode: 7, signal: 0 })
+  assert.deepEqual(await ended, { exitCode: 7, signal: 0 })
   assert.equal(readAll(readers.stdout), 'hello\n')
   assert.equal(readAll(readers.stderr), 'got a word\n')
   assert.equal(await runtime.kill({ id, signal: 'SIGKILL' }), false, 'nothing to kill any more')
