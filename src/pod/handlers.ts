@@ -1,5 +1,5 @@
 import { accessSync, constants } from 'node:fs'
-import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import { failedPrecondition, invalidArgument, messageOf } from '../lib/errors.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
 import type { HandlerOptions } from '../oci/spec/input.ts'
@@ -54,6 +54,16 @@ export class RuntimeHandlers {
 
   #find(name: string): RuntimeHandler | undefined {
     return this.#handlers.get(name === '' ? this.#defaultName : name)
+  }
+
+  /** Whether pods of the default handler can be had; asked for every few seconds, it costs one system call. */
+  ready(): { readonly ready: boolean; readonly message: string } {
+    try {
+      this.usable('')
+      return { ready: true, message: '' }
+    } catch (error) {
+      return { ready: false, message: messageOf(error) }
+    }
   }
 
   /** The handler of that name, if its binary can be run; to be asked before a pod is begun that could never start a container. */

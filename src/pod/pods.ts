@@ -159,6 +159,11 @@ export class Pods {
     return describeContainer(this.#parts, record)
   }
 
+  /** Whether the default OCI runtime is there. */
+  ready(): { readonly ready: boolean; readonly message: string } {
+    return this.#parts.handlers.ready()
+  }
+
   /** What is under way, oldest first. */
   operations(): readonly Operation[] {
     return this.#parts.operations.list()

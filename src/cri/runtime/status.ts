@@ -2,13 +2,19 @@ import type { RuntimeService } from '../../gen/cri_pb.ts'
 import type { HandlerOf } from '../handlers.ts'
 import { verboseInfo } from '../shape/verbose.ts'
 
-/** Asked for every few seconds: from memory only. */
+/** Asked for every few seconds: next to nothing is looked up. */
 export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, images, network, pods }, { verbose }) => {
   const { ready, reason, message, configName } = network.ready()
+  const runtime = pods.ready()
   return {
     status: {
       conditions: [
-        { type: 'RuntimeReady', status: true },
+        {
+          type: 'RuntimeReady',
+          status: runtime.ready,
+          reason: runtime.ready ? '' : 'NoRuntime',
+          message: runtime.message,
+        },
         { type: 'NetworkReady', status: ready, reason, message },
       ],
     },
