@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createCriServer, listen } from '../cri/server.ts'
 import type { HandlerFeatures } from '../cri/services.ts'
@@ -11,6 +11,7 @@ import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { keepDescriptors } from '../linux/close-on-exec.ts'
 import { takeLock } from '../linux/lock-file.ts'
+import { setOomScore } from '../linux/oom-score.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { Network } from '../network/network.ts'
@@ -55,11 +56,14 @@ export interface Daemon {
 /** Puts all rooms together, takes up what an earlier berthd left, and then serves. */
 export async function startDaemon({ config, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
   const layout = new Layout(config.root, config.state)
+  // Nothing is for everyone to write. A socket is root's alone until it gets its mode: to connect is to write (unix(7)).
+  process.umask(process.umask() | 0o022)
   makeFolders(layout)
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }
   keepDescriptors()
+  setOomScore(-999)
   becomeSubreaper()
   const reaper = new Reaper({ adopt: true })
   const database = openDatabase(layout.database)
@@ -130,11 +134,10 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const cri = createCriServer({ pods, images, network, events, stats, metrics, clock, streaming, about }, log)
   const admin = createAdminServer({ pods, images })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
-  const mask = process.umask(0o117)
   await listen(cri, config.socket)
-  process.umask(0o177)
+  chmodSync(config.socket, 0o660)
   await new Promise<void>((resolve, reject) => admin.once('error', reject).listen(config.admin_socket, resolve))
-  process.umask(mask)
+  chmodSync(config.admin_socket, 0o600)
   log.info({ socket: config.socket, version, sandboxes: pods.sandboxes().length }, 'serving CRI')
 
   return {

@@ -5,6 +5,7 @@ import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
+import { setOomScore } from '../linux/oom-score.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { ShimServer } from './server.ts'
@@ -26,6 +27,7 @@ process.on('uncaughtException', (error) =>
 // It leads a session of its own, but a service manager may still signal its whole group: only berthd ends a shim.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {})
 
+setOomScore(-998)
 becomeSubreaper()
 const server = createServer((connection) => shim.serve(connection))
 const parts = { reaper: new Reaper({ adopt: true }), cgroups: detectCgroups(), warmup: new AttachWarmup(), log }

@@ -83,7 +83,6 @@ function containerProcess(input: SpecInput, privileged: boolean): Process {
   const security = container.linux?.securityContext
   const apparmor = apparmorProfile(security, host.apparmor, host.apparmorDefault)
   const selinux = selinuxLabel(security?.selinuxOptions, host.selinux)
-  const score = oomScoreAdj(container.linux?.resources, host)
   return {
     user: input.user,
     args: processArgs(container, image),
@@ -92,7 +91,7 @@ function containerProcess(input: SpecInput, privileged: boolean): Process {
     ...(container.tty && { terminal: true }),
     capabilities: containerCapabilities(security?.capabilities, privileged, host.capabilities),
     noNewPrivileges: security?.noNewPrivs ?? false,
-    ...(score !== undefined && { oomScoreAdj: score }),
+    oomScoreAdj: oomScoreAdj(container.linux?.resources, host),
     ...(apparmor !== undefined && { apparmorProfile: apparmor }),
     ...(selinux !== undefined && { selinuxLabel: selinux }),
   }
