@@ -27,6 +27,7 @@ export const libc = {
   bind: lib.func('int bind(int fd, const void *address, uint length)'),
   listen: lib.func('int listen(int fd, int backlog)'),
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),
+  poll: lib.func('int poll(void *fds, ulong count, int timeout)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
   recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
   fcntl: lib.func('int fcntl(int fd, int cmd, long arg)'),

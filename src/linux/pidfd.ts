@@ -1,6 +1,7 @@
 import { constants } from 'node:os'
 import { invalidArgument } from '../lib/errors.ts'
 import { check, libc } from './libc.ts'
+import { type ExitStatus, statusOfWord } from './reaper.ts'
 
 /** The numbers of these calls are the same on x86-64 and arm64. */
 const SYS_pidfd_send_signal = 424
@@ -35,4 +36,29 @@ export function signalNumber(signal: string | number): number {
 /** A copy of descriptor `fd` of the process behind `pidfd`. */
 export function copyDescriptor(pidfd: number, fd: number): number {
   return check(libc.syscall(SYS_pidfd_getfd, pidfd, fd, 0, 0, 0), 'pidfd_getfd')
+}
+
+const POLLIN = 1
+
+/** Whether the process behind a pidfd has ended, with all its threads; its parent may not have taken notice yet. */
+export function hasEnded(pidfd: number): boolean {
+  const entry = Buffer.alloc(8)
+  entry.writeInt32LE(pidfd, 0)
+  entry.writeInt16LE(POLLIN, 4)
+  return check(libc.poll(entry, 1, 0), 'poll') > 0
+}
+
+/** `_IOWR(0xFF, 11, struct pidfd_info)` with the struct's first 64 bytes: linux/pidfd.h. */
+const PIDFD_GET_INFO = 0xc040ff0b
+const PIDFD_INFO_EXIT = 8n
+
+/**
+ * How the process behind a pidfd ended, whoever its parent is. Undefined until its parent has reaped it, and before Linux
+ * 6.15. The pidfd must have been opened before that.
+ */
+export function exitStatusOf(pidfd: number): ExitStatus | undefined {
+  const info = Buffer.alloc(64)
+  info.writeBigUInt64LE(PIDFD_INFO_EXIT, 0)
+  if (libc.ioctl(pidfd, PIDFD_GET_INFO, info) !== 0) return undefined
+  return (info.readBigUInt64LE(0) & PIDFD_INFO_EXIT) === 0n ? undefined : statusOfWord(info.readInt32LE(60))
 }

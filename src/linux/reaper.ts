@@ -140,6 +140,12 @@ function statusOf(code: number, status: number): ExitStatus {
   return code === CLD_EXITED ? { exitCode: status, signal: 0 } : { exitCode: 128 + status, signal: status }
 }
 
+/** From the status word of wait(2). */
+export function statusOfWord(word: number): ExitStatus {
+  const signal = word & 0x7f
+  return signal === 0 ? { exitCode: (word >> 8) & 0xff, signal } : { exitCode: 128 + signal, signal }
+}
+
 /** The signal name of a number, or undefined. */
 export function signalName(signal: number): NodeJS.Signals | undefined {
   for (const [name, number] of Object.entries(constants.signals)) if (number === signal) return name as NodeJS.Signals

@@ -1,0 +1,37 @@
+import assert from 'node:assert/strict'
+import { execFileSync } from 'node:child_process'
+import { release } from 'node:os'
+import { test } from 'node:test'
+import { Reaper } from './reaper.ts'
+import { watchProcess } from './watch-process.ts'
+
+const [major = 0, minor = 0] = release().split('.').map(Number)
+const kernelTells = major > 6 || (major === 6 && minor >= 15)
+
+/** Starts a shell that is not a child of this process, and answers its pid. */
+function orphan(script: string): number {
+  return Number(
+    execFileSync('/bin/sh', ['-c', 'sh -c "$1" <&- >&- 2>&- & echo $!', 'sh', script], { encoding: 'utf8' }),
+  )
+}
+
+test('how a process ended that is not a child', { skip: !kernelTells }, async () => {
+  using reaper = new Reaper({ adopt: false })
+  const ends = [orphan('sleep 0.3; exit 7'), orphan('sleep 0.3; kill -9 $$')].map((pid) =>
+    watchProcess(reaper, pid, () => true),
+  )
+  assert.deepEqual(await Promise.all(ends), [
+    { exitCode: 7, signal: 0 },
+    { exitCode: 137, signal: 9 },
+  ])
+})
+
+test('a pid that means another process is not waited for', async () => {
+  using reaper = new Reaper({ adopt: false })
+  assert.equal(await watchProcess(reaper, orphan('sleep 5'), () => false), undefined)
+})
+
+test('a process that is gone is not waited for', async () => {
+  using reaper = new Reaper({ adopt: false })
+  assert.equal(await watchProcess(reaper, 0x3fffff, () => true), undefined)
+})
