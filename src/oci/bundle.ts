@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Spec } from './runtime-spec.ts'
 
@@ -8,5 +8,8 @@ import type { Spec } from './runtime-spec.ts'
  */
 export function writeBundle(folder: string, spec: Spec): void {
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  writeFileSync(join(folder, 'config.json'), JSON.stringify(spec), { mode: 0o600 })
+  const file = join(folder, 'config.json')
+  // Whoever reads it gets the old one or the new one.
+  writeFileSync(`${file}.new`, JSON.stringify(spec), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
 }
