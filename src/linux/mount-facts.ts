@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** A line of mountinfo, as far as the propagation of mounts is concerned. */
+/** A line of mountinfo, as far as Berth is concerned. */
 export interface MountFacts {
   readonly mountPoint: string
   /** In a peer group: mounts made below appear in the group's other mounts, and the other way round. */
@@ -12,6 +12,11 @@ export interface MountFacts {
 /** The mounts of this process's mount namespace, in the order of /proc/self/mountinfo. */
 export function readMounts(): MountFacts[] {
   return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+}
+
+/** Every mount point, in the same order. */
+export function listMountPoints(): string[] {
+  return readMounts().map(({ mountPoint }) => mountPoint)
 }
 
 /** proc_pid_mountinfo(5): field 5 is the mount point with octal escapes, the optional fields end with a `-`. */

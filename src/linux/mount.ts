@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { check, libc } from './libc.ts'
 
 /** Flags of mount(2), from `<linux/mount.h>`. */
@@ -11,8 +10,6 @@ export const MS = {
   BIND: 4096,
   REC: 16384,
   PRIVATE: 1 << 18,
-  SLAVE: 1 << 19,
-  SHARED: 1 << 20,
 } as const
 
 const MNT_DETACH = 2
@@ -106,21 +103,4 @@ function stripPrefix(path: string, prefix: string): string {
 /** Overlay splits its options at `,` and `:`; a backslash takes their meaning away. */
 function escapeOverlayPath(path: string): string {
   return path.replace(/[\\:,]/g, (character) => `\\${character}`)
-}
-
-/** Every mount point of this process's mount namespace, in the order of /proc/self/mountinfo. */
-export function listMountPoints(): string[] {
-  return parseMountInfo(readFileSync('/proc/self/mountinfo', 'utf8'))
-}
-
-/** The mount points of a mountinfo text (proc_pid_mountinfo(5): field 5, with octal escapes). */
-export function parseMountInfo(text: string): string[] {
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .map((line) => unescapeOctal(line.split(' ')[4] ?? ''))
-}
-
-function unescapeOctal(text: string): string {
-  return text.replace(/\\([0-7]{3})/g, (_, digits: string) => String.fromCharCode(Number.parseInt(digits, 8)))
 }

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { messageOf } from '../lib/errors.ts'
-import { listMountPoints } from '../linux/mount.ts'
+import { listMountPoints } from '../linux/mount-facts.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
@@ -81,6 +82,8 @@ function stopLostSandboxes(parts: PodParts): void {
 
 function isLost(parts: PodParts, sandbox: SandboxRecord, mounts: ReadonlySet<string>): boolean {
   const layout = parts.layout.sandbox(sandbox.id)
+  // A pod may have nothing but the host's namespaces.
+  if (!existsSync(layout.folder)) return true
   const own = podNamespaces(sandbox.config.linux?.securityContext?.namespaceOptions)
   if (own.net && !mounts.has(layout.netns)) return true
   if (own.ipc && !mounts.has(layout.ipcns)) return true

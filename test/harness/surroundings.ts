@@ -4,7 +4,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmdirSync, rmSync, wri
 import { networkInterfaces, tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { stringify, type TomlTable } from 'smol-toml'
-import { listMountPoints, unmount } from '../../src/linux/mount.ts'
+import { unmount } from '../../src/linux/mount.ts'
+import { listMountPoints } from '../../src/linux/mount-facts.ts'
 import { pidsOf } from './machine-state.ts'
 
 /** A private place for one berthd: folders, configuration, a bridge and a subnet of its own, all under one temp folder. */

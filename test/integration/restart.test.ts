@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
-import { ContainerState, PodSandboxState } from '../../src/gen/cri_pb.ts'
+import { ContainerState, NamespaceMode, PodSandboxState } from '../../src/gen/cri_pb.ts'
 import { Berthd } from '../harness/berthd.ts'
 import { eventually } from '../harness/eventually.ts'
 import { PodClient } from '../harness/pod.ts'
@@ -157,4 +157,22 @@ echo "$result"
   const pod = await client.runSandbox(config)
   await client.removeSandbox(pod)
   await berthd.assertAsAt(before)
+})
+
+test('a pod with the host’s namespaces alone is not ready after a reboot', { timeout }, async (t) => {
+  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
+  using client = new PodClient(berthd)
+  const { NODE } = NamespaceMode
+  const linux = { securityContext: { namespaceOptions: { network: NODE, ipc: NODE, pid: NamespaceMode.CONTAINER } } }
+  const pod = await client.runSandbox(client.sandboxConfig('of-the-host', { hostname: '', linux }))
+  await berthd.stop()
+  // What a reboot does to /run.
+  rmSync(join(berthd.place.state, 'sandboxes'), { recursive: true })
+  await berthd.start()
+  client.reconnect()
+  await eventually('it is not ready', async () => {
+    const { status } = await client.runtime.podSandboxStatus({ podSandboxId: pod })
+    return status?.state === PodSandboxState.SANDBOX_NOTREADY || undefined
+  })
+  await client.removeSandbox(pod)
 })
