@@ -1,4 +1,3 @@
-import { constants } from 'node:os'
 import { libc } from './libc.ts'
 
 /** How a process ended, as waitid(2) tells it. */
@@ -144,10 +143,4 @@ function statusOf(code: number, status: number): ExitStatus {
 export function statusOfWord(word: number): ExitStatus {
   const signal = word & 0x7f
   return signal === 0 ? { exitCode: (word >> 8) & 0xff, signal } : { exitCode: 128 + signal, signal }
-}
-
-/** The signal name of a number, or undefined. */
-export function signalName(signal: number): NodeJS.Signals | undefined {
-  for (const [name, number] of Object.entries(constants.signals)) if (number === signal) return name as NodeJS.Signals
-  return undefined
 }

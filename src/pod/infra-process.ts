@@ -1,8 +1,9 @@
 import { closeSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { errnoOf } from '../lib/errors.ts'
+import { errnoOf, operationFailed } from '../lib/errors.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
 import { startPodInit } from '../linux/pod-init.ts'
+import { readProcessStat } from '../linux/process-stat.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { IdMapping } from '../oci/runtime-spec.ts'
 import type { SandboxLayout } from './layout.ts'
@@ -33,7 +34,11 @@ export async function startInfraProcess(
     },
     path: layout.pidns,
     id: Math.min(initId, (userns?.size ?? Number.POSITIVE_INFINITY) - 1),
-    record: (pid) => writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: startTime(pid) })),
+    record(pid) {
+      const started = startTime(pid)
+      if (started === undefined) throw operationFailed("the init of the pod's PID namespace has ended at once")
+      writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: started }))
+    },
   })
   void reaper.wait(pid)
 }
@@ -59,11 +64,7 @@ export function stopInfraProcess(layout: SandboxLayout): void {
 export function infraProcessAlive(layout: SandboxLayout): boolean {
   const infra = readInfra(layout)
   if (!infra) return false
-  try {
-    return startTime(infra.pid) === infra.startTime
-  } catch {
-    return false
-  }
+  return startTime(infra.pid) === infra.startTime
 }
 
 /** The pid of the pod's init; undefined for a pod without one. */
@@ -84,8 +85,6 @@ function infraFile(layout: SandboxLayout): string {
   return join(layout.folder, 'infra.json')
 }
 
-/** When the process started, in clock ticks since boot: field 22 of /proc/PID/stat (proc_pid_stat(5)). */
-function startTime(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? ''
+function startTime(pid: number): string | undefined {
+  return readProcessStat(pid)?.startTime
 }

@@ -45,10 +45,6 @@ export class Connection implements Disposable {
     stream.on('end', () => this.#close())
   }
 
-  get closed(): boolean {
-    return this.#closed
-  }
-
   /** Asks the other end. Rejects with its error, with `unavailable` when the connection closes, or `cancelled`. */
   async request(method: string, params: unknown, signal?: AbortSignal): Promise<unknown> {
     if (this.#closed) throw unavailable(`"${method}" cannot be sent: the connection is closed`)

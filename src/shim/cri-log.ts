@@ -22,11 +22,6 @@ export class LogFormatter {
     this.#stream = stream
   }
 
-  /** Bytes that wait for their newline. */
-  get pendingBytes(): number {
-    return this.#pendingBytes
-  }
-
   /** The log lines that `chunk` completes, as one buffer that holds whole lines only; empty when there is none. */
   add(chunk: Uint8Array, timestamp: string): Buffer {
     const full = Buffer.from(`${timestamp} ${this.#stream} F `)

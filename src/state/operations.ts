@@ -72,9 +72,4 @@ export class Operations {
   list(): readonly Operation[] {
     return [...this.#entries.values()].map((entry) => entry.operation)
   }
-
-  /** Resolves when everything under way now has ended, well or not. */
-  async idle(): Promise<void> {
-    await Promise.allSettled([...this.#entries.values()].map((entry) => entry.result))
-  }
 }
