@@ -84,7 +84,7 @@ export class DownloadThread {
     const worker = new Worker(workerFile, {
       name: 'berth-download',
       execArgv: [],
-      resourceLimits: { maxYoungGenerationSizeMb: 8, maxOldGenerationSizeMb: 256 },
+      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 256 },
     })
     worker.on('message', (answer: DownloadAnswer) => {
       const pending = this.#pending.get(answer.id)

@@ -45,7 +45,7 @@ export class FeedThread {
       env: {},
       execArgv: [],
       trackUnmanagedFds: false,
-      resourceLimits: { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 64 },
+      resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 },
     })
     return this.#worker
   }

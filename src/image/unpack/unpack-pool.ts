@@ -15,7 +15,7 @@ const idleTime = 3000
  * A worker's heap, in MiB: garbage is short-lived, and what grows is the folders of the layer. One that is too large for it
  * ends the worker, and with it the pull, but not berthd.
  */
-const workerLimits = { maxYoungGenerationSizeMb: 4, maxOldGenerationSizeMb: 1024 }
+const workerLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 1024 }
 
 interface Waiting {
   readonly task: UnpackTask
