@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { execPath } from 'node:process'
 import {
   chownSync,
   closeSync,
@@ -306,7 +305,9 @@ test('a runtime whose caller gave up is killed', async () => {
   const out = output()
   await assert.rejects(runtime.run({ id, ...files(id), stdio: out.stdio, signal: given }), { code: 'cancelled' })
   out.close()
-  const slow = new OciRuntime({ name: 'slow', path: execPath, root: folder, args: [], reaper })
+  const path = join(folder, 'slow')
+  writeFileSync(path, '#!/bin/sh\nsleep 100\n', { mode: 0o755 })
+  const slow = new OciRuntime({ name: 'slow', path, root: folder, args: [], reaper })
   await assert.rejects(slow.features(AbortSignal.timeout(1)), { code: 'cancelled' })
 })
 
