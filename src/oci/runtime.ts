@@ -5,22 +5,11 @@ import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { kill, spawn } from '../linux/spawn.ts'
 import { noSuchContainer, runtimeFailure, runtimeMissing } from './errors.ts'
 import { parseFeatures, type RuntimeFeatures } from './features.ts'
+import type { RuntimeCommand } from '../state/runtime-command.ts'
 import { lastLoggedError, logLength } from './runtime-log.ts'
 import type { LinuxResources } from './runtime-spec.ts'
 
-export interface OciRuntimeOptions {
-  /** The name in messages: `runc`, `crun`, … */
-  readonly name: string
-  /** The binary, as an absolute path. */
-  readonly path: string
-  /** The folder where the runtime keeps its own state (`--root`). */
-  readonly root: string
-  /** More global arguments, before the command. */
-  readonly args?: readonly string[]
-  /** `cgroupsPath` is `slice:prefix:name` and the cgroup is made by systemd. */
-  readonly systemdCgroup?: boolean
-  /** For a root file system on a ramdisk, where pivot_root(2) does not work. */
-  readonly noPivot?: boolean
+export interface OciRuntimeOptions extends RuntimeCommand {
   /** Must adopt: the processes of containers come to it when the runtime has ended. */
   readonly reaper: Reaper
 }

@@ -3,7 +3,7 @@ import { failedPrecondition, invalidArgument, messageOf } from '../lib/errors.ts
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
 import type { HandlerOptions } from '../oci/spec/input.ts'
-import type { RuntimeCommand } from '../shim/protocol.ts'
+import type { RuntimeCommand } from '../state/runtime-command.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 
 /** A runtime handler as the operator configured it: the name that a RuntimeClass gives, and the OCI runtime behind it. */

@@ -9,7 +9,7 @@ import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { kill } from '../linux/spawn.ts'
 import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
 import { FairSlots } from './fair-slots.ts'
-import type { RuntimeCommand } from './protocol.ts'
+import type { RuntimeCommand } from '../state/runtime-command.ts'
 
 /**
  * How many OCI runtimes start a command at a time; the commands then run side by side without limit. A runtime keeps a CPU

@@ -1,4 +1,5 @@
 import type { ExitStatus } from '../linux/reaper.ts'
+import type { RuntimeCommand } from '../state/runtime-command.ts'
 
 /**
  * What berthd and a shim say to each other, over a unix socket, as JSON lines (see `connection.ts`). berthd asks; the shim
@@ -6,19 +7,6 @@ import type { ExitStatus } from '../linux/reaper.ts'
  * meets the shims of an old one.
  */
 export const protocolVersion = 1
-
-/** Which OCI runtime binary, and how it is called. */
-export interface RuntimeCommand {
-  /** The name in messages: `runc`, `crun`, … */
-  readonly name: string
-  /** The binary, as an absolute path. */
-  readonly path: string
-  /** The runtime's own state folder (`--root`). */
-  readonly root: string
-  readonly args?: readonly string[]
-  readonly systemdCgroup?: boolean
-  readonly noPivot?: boolean
-}
 
 /** A container that the shim is to start, or to take over. */
 export interface ContainerLaunch {

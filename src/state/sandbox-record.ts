@@ -1,6 +1,7 @@
 import { fromJson, type JsonValue, toJson } from '@bufbuild/protobuf'
 import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import type { RecordKind } from './record-table.ts'
+import type { RuntimeCommand } from './runtime-command.ts'
 import type { SandboxState } from './sandbox-state.ts'
 
 /** All that berthd keeps of a sandbox. The paths of its parts follow from its id. */
@@ -23,13 +24,7 @@ export interface SandboxRecord {
 }
 
 /** How to call the OCI runtime of a pod, also when its handler is no longer configured. */
-export interface RecordedRuntime {
-  readonly name: string
-  readonly path: string
-  readonly root: string
-  readonly args?: readonly string[]
-  readonly systemdCgroup?: boolean
-  readonly noPivot?: boolean
+export interface RecordedRuntime extends RuntimeCommand {
   readonly cgroupDriver: 'cgroupfs' | 'systemd'
 }
 

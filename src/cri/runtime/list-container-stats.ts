@@ -2,8 +2,8 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ContainerStatsFilter, ContainerStatsSchema, RuntimeService } from '../../gen/cri_pb.ts'
 import type { HandlerOf } from '../handlers.ts'
 import type { Services } from '../services.ts'
+import { passesFilter } from '../shape/container-filter.ts'
 import { containerStats } from '../shape/container-stats.ts'
-import { matchesLabels } from '../shape/label-selector.ts'
 
 export const listContainerStats: HandlerOf<typeof RuntimeService, 'listContainerStats'> = (services, { filter }) => ({
   stats: filteredContainerStats(services, filter),
@@ -16,11 +16,6 @@ export function filteredContainerStats(
 ): MessageInitShape<typeof ContainerStatsSchema>[] {
   return pods
     .containers()
-    .filter(
-      (record) =>
-        record.id.startsWith(filter?.id ?? '') &&
-        record.sandboxId.startsWith(filter?.podSandboxId ?? '') &&
-        matchesLabels(record.config.labels, filter?.labelSelector ?? {}),
-    )
+    .filter((record) => passesFilter(record, filter))
     .map((record) => containerStats(stats.container(record)))
 }

@@ -2,8 +2,8 @@ import type { MessageInitShape } from '@bufbuild/protobuf'
 import type { ContainerFilter, ContainerSchema, RuntimeService } from '../../gen/cri_pb.ts'
 import type { HandlerOf } from '../handlers.ts'
 import type { Services } from '../services.ts'
+import { passesFilter } from '../shape/container-filter.ts'
 import { containerState, listedContainer } from '../shape/container.ts'
-import { matchesLabels } from '../shape/label-selector.ts'
 
 export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> = (services, { filter }) => ({
   containers: filteredContainers(services, filter),
@@ -16,12 +16,7 @@ export function filteredContainers(
 ): MessageInitShape<typeof ContainerSchema>[] {
   return pods
     .containers()
-    .filter(
-      (record) =>
-        record.id.startsWith(filter?.id ?? '') &&
-        record.sandboxId.startsWith(filter?.podSandboxId ?? '') &&
-        (filter?.state === undefined || filter.state.state === containerState(record)) &&
-        matchesLabels(record.config.labels, filter?.labelSelector ?? {}),
-    )
+    .filter((record) => passesFilter(record, filter))
+    .filter((record) => filter?.state === undefined || filter.state.state === containerState(record))
     .map((record) => listedContainer(record, images.status(record.imageId)))
 }
