@@ -64,7 +64,15 @@ async function transform({ first, next, ring }: Decompression, stream: Transform
   }
 }
 
-/** Resolves when the stream is done with the chunk. */
+/** Resolves when the stream is done with the chunk. A stream that fails over it only closes, and calls nobody back. */
 function written(stream: Transform, chunk: Buffer): Promise<void> {
-  return new Promise((resolve, reject) => stream.write(chunk, (error) => (error ? reject(error) : resolve())))
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const onClose = () => reject(new Error('the decompressor has ended'))
+  stream.once('close', onClose)
+  stream.write(chunk, (error) => {
+    stream.off('close', onClose)
+    if (error) reject(error)
+    else resolve()
+  })
+  return promise
 }
