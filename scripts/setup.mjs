@@ -35,6 +35,7 @@ const needed = [
 const neededForTests = [
   { what: 'docker-registry', package: 'docker-registry', present: () => hasProgram('docker-registry') },
   { what: 'runc', package: 'runc', present: () => hasProgram('runc') },
+  { what: 'ip', package: 'iproute2', present: () => hasProgram('ip') },
 ]
 
 /** Installs what is missing. Throws an Error with a message for the user when that cannot be done. */

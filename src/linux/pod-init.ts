@@ -29,7 +29,7 @@ export interface PodInitRequest {
  */
 const launcher = `
   id=$1; script=$2; shift 2
-  exec unshare --mount --cgroup nsenter "$@" unshare --pid sh -c '
+  exec unshare --mount --cgroup "$@" unshare --pid sh -c '
     exec 3<&0
     setpriv --reuid "$1" --regid "$1" --clear-groups --no-new-privs --bounding-set=-all --inh-caps=-all \\
       sh -c "$2" pause <&3 3<&- &
@@ -63,9 +63,11 @@ export async function startPodInit(reaper: Reaper, request: PodInitRequest): Pro
   try {
     const enter = Object.entries(request.namespaces).map(([kind, path]) => `--${kind}=${path}`)
     const asRoot = request.namespaces.user === undefined ? [] : ['--setgid', '0', '--setuid', '0']
+    // Newer releases of nsenter refuse to run without a namespace: a pod on the host's needs none of it.
+    const nsenter = enter.length > 0 ? ['nsenter', ...enter, ...asRoot] : []
     launched = spawn({
       file: '/bin/sh',
-      args: ['-c', launcher, 'sh', String(request.id), script, ...enter, ...asRoot],
+      args: ['-c', launcher, 'sh', String(request.id), script, ...nsenter],
       env: { PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' },
       cwd: '/',
       stdin: go.read,
