@@ -1,6 +1,7 @@
-import { accessSync, constants, existsSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import { isExecutable } from '../linux/is-executable.ts'
 import { canIdMapFolder } from '../linux/user-namespace.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { loadDefaultApparmorProfile } from '../oci/apparmor.ts'
@@ -97,13 +98,4 @@ function requireSystemd(key: string): void {
 function findProgram(name: string): string | undefined {
   const folders = (process.env.PATH ?? standardPath).split(':').concat(standardPath.split(':'))
   return folders.map((folder) => join(folder, name)).find(isExecutable)
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }

@@ -1,6 +1,7 @@
-import { accessSync, constants, readFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { failedPrecondition } from '../lib/errors.ts'
 import { runCommand } from '../linux/command.ts'
+import { isExecutable } from '../linux/is-executable.ts'
 import type { Reaper } from '../linux/reaper.ts'
 
 /** The name of Berth's own profile, for containers with the runtime's default one. */
@@ -80,13 +81,4 @@ function isLoaded(name: string): boolean | undefined {
 /** The names out of the kernel's list; a name may hold spaces and brackets itself. */
 export function profileNames(text: string): string[] {
   return text.split('\n').flatMap((line) => /^(.+) \(\w+\)$/.exec(line)?.[1] ?? [])
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK)
-    return true
-  } catch {
-    return false
-  }
 }
