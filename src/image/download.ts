@@ -1,4 +1,5 @@
 import { closeSync, constants, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
+import { faultPoint } from '../lib/fault-point.ts'
 import { contentMismatch, registryUnavailable } from './errors.ts'
 import type { Descriptor } from './manifest.ts'
 import type { RegistryClient } from './registry/registry-client.ts'
@@ -56,6 +57,7 @@ export async function downloadBlob(request: DownloadRequest): Promise<number> {
         await wait(delayBefore(next++, error, retry), signal)
       }
     }
+    faultPoint('download:received')
     file.complete()
     return resumedFrom
   } finally {

@@ -1,4 +1,5 @@
 import { BerthError, errnoOf, operationFailed } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { KeyedQueue } from '../lib/keyed-queue.ts'
 import { contentMismatch, isContentMismatch, isResumable, storeFull, unusableImage } from './errors.ts'
 import type { GroupSync } from './group-sync.ts'
@@ -64,6 +65,7 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   const { store, folders, sync } = workshop
   const { source, descriptor, diffId, image, tracker } = request
   request.signal.throwIfAborted()
+  faultPoint('fetch-layer:begun')
   const number = folders.reserve()
   const blob = source.openLayer(descriptor)
   const stop = new AbortController()
@@ -91,9 +93,13 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     const result = await both(filling, unpacking, stop, abandon)
     tracker.stage = 'verifying'
     const layer = verified(result, request, workshop.root)
+    faultPoint('fetch-layer:unpacked')
     await sync.sync()
+    faultPoint('fetch-layer:synced')
     await folders.finish(number)
+    faultPoint('fetch-layer:renamed')
     store.addLayer({ diffId, number, ...layer.usage, impliedFolders: layer.impliedFolders })
+    faultPoint('fetch-layer:recorded')
     tracker.stage = 'done'
     await blob.discard()
   } catch (error) {

@@ -1,5 +1,6 @@
 import { BerthError, operationFailed, messageOf } from '../lib/errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { isResumable } from './errors.ts'
 import { fetchLayer, type LayerWorkshop } from './fetch-layer.ts'
 import type { ImageRecord } from './image-records.ts'
@@ -36,6 +37,7 @@ export async function importImage(workshop: LayerWorkshop, request: ImportReques
   const { source, target, platform, image, tracker } = request
   try {
     const resolved = await resolveImage(source, target, platform, image)
+    faultPoint('pull:resolved')
     await request.approve?.(resolved)
     await fetchAndRecord(workshop, request, resolved)
     tracker.enter('done')
@@ -54,10 +56,12 @@ async function fetchAndRecord(workshop: LayerWorkshop, request: ImportRequest, r
     using _held = store.hold(diffIds)
     request.tracker.enter('downloading')
     await fetchLayers(workshop, request, resolved)
+    faultPoint('pull:fetched')
     request.tracker.enter('recording')
     const foldersLayer = await addFoldersLayer(workshop, diffIds)
     const record = { ...recordOf(resolved, request.clock()), ...(foldersLayer === undefined ? {} : { foldersLayer }) }
     store.addImage(record, request.namesOf(resolved.topDigest))
+    faultPoint('pull:recorded')
   } catch (error) {
     if (isResumable(error)) store.keep(diffIds)
     store.sweep()

@@ -1,5 +1,6 @@
 import { closeSync, openSync, writeFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
+import { faultPoint } from '../lib/fault-point.ts'
 import { check, libc } from './libc.ts'
 import { bindMount, unmount } from './mount.ts'
 
@@ -25,6 +26,7 @@ export function pinNamespaces(paths: Readonly<Partial<Record<PinnedNamespace, st
   try {
     check(libc.unshare(kinds.reduce((flags, kind) => flags | cloneFlag[kind], 0)), 'unshare')
     try {
+      faultPoint('namespaces:made')
       inside()
       for (const kind of kinds) {
         const path = paths[kind] as string
@@ -32,6 +34,7 @@ export function pinNamespaces(paths: Readonly<Partial<Record<PinnedNamespace, st
         bindMount(`/proc/thread-self/ns/${kind}`, path)
         pinned.push(path)
       }
+      faultPoint('namespaces:pinned')
     } finally {
       for (const { kind, fd } of home) returnHome(fd, kind)
     }

@@ -1,6 +1,7 @@
 import { closeSync, constants, openSync, writeFileSync, writeSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { operationFailed } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { leaveEmptyRoot } from './empty-root.ts'
 import { bindMount } from './mount.ts'
 import { createPipe } from './pipe.ts'
@@ -84,10 +85,13 @@ export async function startPodInit(reaper: Reaper, request: PodInitRequest): Pro
   }
   try {
     const pid = await untilReady(reaper, launched, words.read)
+    faultPoint('pod-init:started')
     leaveEmptyRoot(pid)
     writeFileSync(request.path, '')
     bindMount(`/proc/${pid}/ns/pid`, request.path)
+    faultPoint('pod-init:pinned')
     request.record(pid)
+    faultPoint('pod-init:recorded')
     writeSync(go.write, '\n')
     return pid
   } finally {

@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs'
 import { cancelled, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Reaper } from '../linux/reaper.ts'
@@ -141,13 +142,16 @@ export class Network implements NetworkPort {
       hostPorts,
     }
     this.#put(adding)
+    faultPoint('network:attachment-recorded')
     let lastResult: PluginResult | undefined
     try {
       const result = await this.#add(adding, signal, (each) => {
         lastResult = each
       })
+      faultPoint('network:plugins-added')
       const attachment = this.#attachmentOf(adding, result)
       this.#put({ ...adding, stage: 'attached', attachment })
+      faultPoint('network:attached')
       const ms = Math.round(performance.now() - started)
       this.#log.debug({ sandboxId, network: configuration.name, ips: attachment.ips, ms }, 'attached to the network')
       return attachment
@@ -225,14 +229,17 @@ export class Network implements NetworkPort {
     const { runtime, configuration, attachment, lastResult } = record
     this.#tryPut({ ...record, stage: 'detaching' })
     try {
+      faultPoint('network:detachment-recorded')
       const netnsPath = isNetns(runtime.netnsPath) ? runtime.netnsPath : ''
       await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, attachment?.result ?? lastResult)
+      faultPoint('network:plugins-deleted')
     } catch (error) {
       this.#tryPut({ ...record, stage: 'detaching', error: messageOf(error) })
       throw error
     }
     this.#table.delete(runtime.containerId)
     this.#records.delete(runtime.containerId)
+    faultPoint('network:detached')
   }
 
   /** The best that can be done: DEL by the sandbox's id with today's configuration. The row stays for a person to read. */

@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -35,5 +36,7 @@ async function clear(parts: PodParts, container: ContainerRecord): Promise<void>
     await parts.cgroups.kill(container.cgroup)
     rmSync(join(command.root, container.id), { recursive: true, force: true })
   }
+  faultPoint('clear-runtime:deleted')
   await parts.cgroups.remove(container.cgroup)
+  faultPoint('clear-runtime:cleared')
 }

@@ -2,6 +2,7 @@ import { chownSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { type ContainerConfig, ContainerConfigSchema } from '../gen/cri_pb.ts'
 import { alreadyExists, failedPrecondition } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
 import { containerCgroup } from '../linux/cgroup/names.ts'
@@ -102,11 +103,13 @@ async function make(
     state: { phase: 'creating' },
   })
   undo.add('delete its record', () => parts.containers.delete(id))
+  faultPoint('create-container:recorded')
 
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts, id))
   mountRootfs(layout, image.layerDirs, owner)
   const imageVolumes = mountImageVolumes(layout, volumes, owner)
+  faultPoint('create-container:rootfs-mounted')
 
   setStage('working out its configuration')
   const { spec, user } = await containerSpec({
@@ -126,10 +129,12 @@ async function make(
     hooksDirs: parts.settings.hooksDirs,
     onLook: (path) => setStage(`looking for the host path ${path}`),
   })
+  faultPoint('create-container:configured')
   setStage('writing its bundle')
   // Not before the request is known to be good: what is refused changes nothing.
   if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
   writeBundle(layout.bundle, spec)
+  faultPoint('create-container:bundle-written')
   if (!config.tty) {
     for (const name of ['stdout', 'stderr']) makeFifo(join(layout.bundle, name))
     parts.pipes.hold(id, layout.bundle)
@@ -137,6 +142,7 @@ async function make(
   }
   if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
   if (owner) givePipes(layout.bundle, owner.hostId)
+  faultPoint('create-container:pipes-made')
 
   // The sandbox may have been stopped or removed meanwhile, and did not know of this container.
   requireReady(parts, sandbox.id)
@@ -146,6 +152,7 @@ async function make(
     state: nextContainerState(record.state, { type: 'made' }),
   }))
   undo.commit()
+  faultPoint('create-container:made')
   return id
 }
 

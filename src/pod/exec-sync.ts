@@ -1,3 +1,4 @@
+import { faultPoint } from '../lib/fault-point.ts'
 import { execProcess } from '../oci/spec/exec.ts'
 import { containerProcess, runningContainer } from './exec.ts'
 import { getSandbox } from './lookup.ts'
@@ -27,6 +28,7 @@ export async function execSync(
   const container = runningContainer(parts, id)
   const sandbox = getSandbox(parts, container.sandboxId)
   const shim = await parts.shims.get(sandbox.shim)
+  faultPoint('exec-sync:asked')
   const result = await shim.request(
     'execSync',
     {

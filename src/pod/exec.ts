@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { failedPrecondition } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { pipeReader, pipeWriter } from '../linux/pipe-stream.ts'
 import { Terminal } from '../linux/terminal.ts'
 import type { Process, Spec } from '../oci/runtime-spec.ts'
@@ -47,6 +48,7 @@ export async function exec(parts: PodParts, request: ExecRequest, signal: AbortS
   const { tty, stdin, stdout, stderr } = request
   const sandbox = getSandbox(parts, container.sandboxId)
   const shim = await parts.shims.get(sandbox.shim)
+  faultPoint('exec:asked')
   const started = await shim.request(
     'exec',
     {
@@ -63,7 +65,9 @@ export async function exec(parts: PodParts, request: ExecRequest, signal: AbortS
   )
   const gaveUp = new AbortController()
   try {
+    faultPoint('exec:started')
     const fds = shim.copyDescriptors(started.fds)
+    faultPoint('exec:descriptors-copied')
     const exited = shim.request('execWait', { exec: started.exec }).then(({ exitCode }) => exitCode)
     return { ...streamsOf(fds, request), exited }
   } catch (error) {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from '../gen/cri_pb.ts'
 import { failedPrecondition, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Operation } from '../state/operations.ts'
@@ -140,6 +141,7 @@ export class Pods {
     }
     const sandbox = getSandbox(this.#parts, container.sandboxId)
     const shim = await this.#parts.shims.get(sandbox.shim)
+    faultPoint('reopen-log:asked')
     await shim.request('reopenLog', { id: container.id })
   }
 

@@ -1,6 +1,7 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { unmount } from '../linux/mount.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { clearRuntime } from './clear-runtime.ts'
@@ -17,12 +18,16 @@ export async function removeContainer(parts: PodParts, id: string): Promise<void
     async (setStage) => {
       setStage('killing it')
       await stopContainer(parts, container, 0)
+      faultPoint('remove-container:stopped')
       setStage('clearing the OCI runtime')
       await clearRuntime(parts, container)
+      faultPoint('remove-container:cleared')
       setStage('removing its files')
       removeContainerFiles(parts, container.id)
+      faultPoint('remove-container:files-removed')
       parts.pipes.release(container.id)
       parts.containers.delete(container.id)
+      faultPoint('remove-container:record-deleted')
       parts.exits.settle(container.id)
       parts.clearings.delete(container.id)
       await sweepImages(parts, container)
@@ -48,10 +53,13 @@ export async function removeContainers(parts: PodParts, containers: readonly Con
 export function removeContainerFiles(parts: Pick<PodParts, 'layout' | 'trash'>, id: string): void {
   const { bundle, rootfs, data, volumes } = parts.layout.container(id)
   unmount(rootfs)
+  faultPoint('remove-container:rootfs-unmounted')
   // `layers` is only there when a creation was interrupted.
   for (const folder of [volumes, join(bundle, 'layers')]) for (const name of names(folder)) unmount(join(folder, name))
   rmSync(bundle, { recursive: true, force: true })
+  faultPoint('remove-container:bundle-removed')
   parts.trash.throwAway(data)
+  faultPoint('remove-container:data-thrown-away')
 }
 
 function names(folder: string): string[] {

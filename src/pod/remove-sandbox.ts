@@ -1,4 +1,5 @@
 import { failedPrecondition } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -15,13 +16,17 @@ export async function removeSandbox(parts: PodParts, id: string): Promise<void> 
     async (setStage) => {
       setStage('stopping it')
       await stopKnownSandbox(parts, sandbox, 'it was removed by request')
+      faultPoint('remove-sandbox:stopped')
       setStage('removing its containers')
       await removeContainers(parts, containersOf(parts, sandbox.id))
+      faultPoint('remove-sandbox:containers-removed')
       setStage('removing its files')
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       removeSandboxFolder(parts.layout.sandbox(sandbox.id))
+      faultPoint('remove-sandbox:files-removed')
       parts.shims.release(sandbox.id, sandbox.shim)
       parts.sandboxes.delete(sandbox.id)
+      faultPoint('remove-sandbox:record-deleted')
     },
     () => failedPrecondition(`sandbox "${sandbox.id}" is being removed`),
   )

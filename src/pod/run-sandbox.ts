@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { type PodSandboxConfig, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { alreadyExists, BerthError, operationFailed } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
 import { parentPath } from '../linux/cgroup/names.ts'
@@ -90,6 +91,7 @@ async function make(
   const attachesNetwork = !onHostNetwork(config)
   if (attachesNetwork) requireNetwork(parts)
 
+  faultPoint('run-sandbox:asked')
   const id = newId()
   const layout = parts.layout.sandbox(id)
   await using undo = new UndoStack(parts.log.child({ sandbox: id }))
@@ -109,13 +111,17 @@ async function make(
     state: { phase: 'creating' },
   })
   undo.add('delete its record', () => parts.sandboxes.delete(id))
+  faultPoint('run-sandbox:recorded')
 
   setStage('making its namespaces and files')
   mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
   undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
+  faultPoint('run-sandbox:folder-made')
   await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
+  faultPoint('run-sandbox:namespaces-made')
   const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
   writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
+  faultPoint('run-sandbox:files-written')
 
   let ips: readonly string[] = []
   // The shim starts meanwhile when it is not there yet.
@@ -125,6 +131,7 @@ async function make(
     setStage('attaching it to the network')
     undo.add('take it off the network', () => parts.network.detach(id))
     ips = await attach(parts, id, config, ports, cgroup)
+    faultPoint('run-sandbox:network-attached')
     writeHosts(layout, hostname, ips)
   }
   if (userns) giveSandboxFiles(layout, userns.hostID)
@@ -132,8 +139,10 @@ async function make(
   parts.warmup.expectAttach()
   setStage('waiting for its shim')
   await shimReady
+  faultPoint('run-sandbox:shim-ready')
   parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))
   undo.commit()
+  faultPoint('run-sandbox:made')
   return id
 }
 

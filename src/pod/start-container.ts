@@ -1,4 +1,5 @@
 import { BerthError, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { shortId } from '../lib/ids.ts'
 import type { ShimClient } from '../shim/client.ts'
 import type { ContainerLaunch } from '../shim/protocol.ts'
@@ -27,6 +28,7 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
       }
       recordEvent(parts, container.id, { type: 'start' })
+      faultPoint('start-container:recorded')
       setStage('waiting for its shim')
       const shim = await parts.shims.get(sandbox.shim).catch((error) => failed(parts, container, error))
       setStage('waiting for the OCI runtime')
@@ -40,10 +42,12 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
 export async function finishStart(parts: PodParts, shim: ShimClient, container: ContainerRecord): Promise<void> {
   try {
     const { pid, startedAt, terminal } = await shim.request('start', launchOf(parts, container))
+    faultPoint('start-container:told')
     const started = recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
     if (started?.state.phase !== 'running') return
     holdEndingStdin(parts, container)
     holdTerminal(parts, shim, container.id, terminal)
+    faultPoint('start-container:running')
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
     if (error instanceof BerthError && error.code === 'unavailable') throw error

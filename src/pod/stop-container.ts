@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { signalNumber } from '../linux/pidfd.ts'
 import { readProcessStat } from '../linux/process-stat.ts'
 import { OciRuntime } from '../oci/runtime.ts'
@@ -65,9 +66,11 @@ async function stop(parts: PodParts, id: string, gracefully: boolean, killNow: P
   if (!ended) return
   if (gracefully) {
     await sendStopSignal(parts, getContainer(parts, id))
+    faultPoint('stop-container:signalled')
     if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
   }
   await killContainer(parts, id, ended)
+  faultPoint('stop-container:ended')
 }
 
 /**
@@ -123,6 +126,7 @@ async function killContainer(parts: PodParts, id: string, ended: Promise<void>):
   const container = getContainer(parts, id)
   signalContainer(parts, container, 'SIGKILL')
   await parts.cgroups.kill(container.cgroup)
+  faultPoint('stop-container:killed')
   const patience = container.state.phase === 'unknown' ? 0 : verdictPatience
   if (await settlesWithin(ended, patience)) return
   if (!isGone(container) && !(await settlesWithin(ended, killPatience - patience))) throw stillThere(container)

@@ -1,4 +1,5 @@
 import { failedPrecondition } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
 import { clearRuntime } from './clear-runtime.ts'
@@ -25,18 +26,23 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
     async (setStage) => {
       if (parts.sandboxes.get(sandbox.id)?.state.phase === 'stopped') return
       record(parts, sandbox.id, { type: 'stop', reason })
+      faultPoint('stop-sandbox:recorded')
       setStage('killing its containers')
       const containers = containersOf(parts, sandbox.id)
       await killContainers(parts, containers)
+      faultPoint('stop-sandbox:containers-killed')
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([
         parts.network.detach(sandbox.id),
         ...containers.map((container) => clearRuntime(parts, container)),
       ])
+      faultPoint('stop-sandbox:cleared')
       setStage('letting go of its namespaces')
       releaseSandboxMounts(parts.layout.sandbox(sandbox.id))
+      faultPoint('stop-sandbox:unmounted')
       record(parts, sandbox.id, { type: 'stopped' })
+      faultPoint('stop-sandbox:stopped')
     },
     () => failedPrecondition(`sandbox "${sandbox.id}" is being stopped`),
   )

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { descendantsOf, readProcessStat } from '../linux/process-stat.ts'
@@ -84,6 +85,7 @@ export class ExecStarter {
         this.#killAll(runtime, cgroup),
       )
       try {
+        faultPoint('shim-exec:written')
         const { pid } = await new OciRuntime({ ...request.runtime, reaper: this.#reaper }).exec({
           id,
           processFile: file('json'),
@@ -93,6 +95,7 @@ export class ExecStarter {
           signal: starting.killed,
           onSpawn: starting.onSpawn,
         })
+        faultPoint('shim-exec:runtime-ended')
         return this.#watch(pid, before, cgroup)
       } finally {
         for (const suffix of ['json', 'pid', 'log']) rmSync(file(suffix), { force: true })
@@ -154,6 +157,7 @@ class StartingCommand implements Disposable {
   /** It leads a session, and so a process group, of its own. */
   readonly onSpawn = (pid: number) => {
     this.#runtime = pid
+    faultPoint('shim-exec:runtime-spawned')
   };
 
   /** The runtime has ended. */

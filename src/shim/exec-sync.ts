@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { type BerthError, cancelled, deadlineExceeded } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { createPipe } from '../linux/pipe.ts'
 import type { ExecProcess, ExecStarter } from './exec-process.ts'
 import { OutputReader } from './output-reader.ts'
@@ -45,7 +46,9 @@ export async function execSync(
     .finally(() => [stdin, stdout.write, stderr.write].forEach(closeSync))
   try {
     const process = await Promise.race([starting, stopped.promise])
+    faultPoint('shim-exec:started')
     const { exitCode } = await Promise.race([process.ended, stopped.promise])
+    faultPoint('shim-exec:ended')
     const [out, err] = shared(stdout.finish(), stderr.finish())
     return { exitCode, stdout: out.toString('base64'), stderr: err.toString('base64') }
   } catch (error) {

@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { failedPrecondition } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 
 /** The log file of one container. It is only ever appended to; a file that is there already is continued. */
 export class LogFile implements Disposable {
@@ -20,8 +21,10 @@ export class LogFile implements Disposable {
   /** Goes on in a new file at the same path, after the old one was renamed. On failure the old one stays in use. */
   reopen(): void {
     const fd = open(this.path)
+    faultPoint('shim-log:opened')
     closeSync(this.#fd)
     this.#fd = fd
+    faultPoint('shim-log:reopened')
   }
 
   [Symbol.dispose](): void {

@@ -2,6 +2,7 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { parseArgs } from 'node:util'
 import { messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { createLogger } from '../lib/log.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
@@ -27,6 +28,7 @@ process.on('uncaughtException', (error) =>
 // It leads a session of its own, but a service manager may still signal its whole group: only berthd ends a shim.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {})
 
+faultPoint('shim-process:begun')
 setOomScore(-998)
 becomeSubreaper()
 const server = createServer((connection) => shim.serve(connection))
@@ -40,6 +42,7 @@ rmSync(socket, { force: true })
 process.umask(0o077)
 server.listen(socket, () => {
   log.info({ socket }, 'ready')
+  faultPoint('shim-process:listening')
   tellStarter()
 })
 process.umask(0o022)

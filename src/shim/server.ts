@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import { alreadyExists, failedPrecondition, notFound, unavailable, unimplemented } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { Connection } from './connection.ts'
 import { ExecStarter } from './exec-process.ts'
@@ -101,7 +102,9 @@ export class ShimServer {
     },
 
     delete: async ({ id, runtime }, signal) => {
+      faultPoint('shim-delete:asked')
       await new OciRuntime({ ...runtime, reaper: this.#parts.reaper }).delete({ id, force: true, signal })
+      faultPoint('shim-delete:deleted')
       const process = this.#containers.get(id)
       if (process?.running) await process.exited
       this.#containers.delete(id)

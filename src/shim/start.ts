@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { Socket } from 'node:net'
 import { unavailable } from '../lib/errors.ts'
+import { faultEnvironment, faultPoint } from '../lib/fault-point.ts'
 import { createPipe } from '../linux/pipe.ts'
 import { kill, spawn } from '../linux/spawn.ts'
 
@@ -27,6 +28,7 @@ export async function startShim(request: ShimProcessRequest): Promise<number> {
   const pid = spawnShim(request, ready.write)
   const late = setTimeout(() => kill(pid, 'SIGKILL'), startPatience)
   try {
+    faultPoint('shim-process:spawned')
     await new Promise<void>((resolve, reject) => {
       pipe.socket.once('data', () => resolve())
       pipe.socket.once('end', () =>
@@ -50,7 +52,7 @@ function spawnShim(request: ShimProcessRequest, stdout: number): number {
     return spawn({
       file: process.execPath,
       args: [...nodeFlags, request.entry, '--socket', request.socket, '--log', request.log],
-      env: { PATH: process.env.PATH ?? '' },
+      env: { PATH: process.env.PATH ?? '', ...faultEnvironment() },
       cwd: '/',
       stdin: opened(openSync('/dev/null', 'r')),
       stdout,

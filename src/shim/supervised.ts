@@ -2,6 +2,7 @@ import { closeSync, openSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { createClock } from '../lib/clock.ts'
 import { deadlineExceeded, errnoOf, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import type { Logger } from '../lib/log.ts'
 import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
@@ -91,7 +92,11 @@ export class SupervisedProcess {
     const { startPatience = kubeletPatience } = this.#parts
     const signal = AbortSignal.timeout(startPatience)
     const onSpawn = (runtimePid: number) =>
-      this.#attempt('note who starts it', () => recordStartingRuntime(bundle, runtimePid))
+      this.#attempt('note who starts it', () => {
+        faultPoint('shim-start:runtime-spawned')
+        recordStartingRuntime(bundle, runtimePid)
+        faultPoint('shim-start:runtime-recorded')
+      })
     const request = {
       id,
       bundle,
@@ -102,10 +107,12 @@ export class SupervisedProcess {
     }
     const before = this.#parts.reaper.mark()
     try {
+      faultPoint('shim-start:begun')
       const { pid } = tty ? await this.#runWithTerminal(request) : await this.#runWithPipes(request)
       this.#started = { pid, startedAt: String(clock()) }
       // Not before the answer to "start" is on its way: the news of the exit comes after it.
       void this.#parts.reaper.wait(pid, before).then((status) => setImmediate(() => this.end(status)))
+      faultPoint('shim-start:started')
       return this.#started
     } catch (error) {
       this.#attempt('read the last of its output', () => this.#output?.finish())
@@ -140,10 +147,12 @@ export class SupervisedProcess {
     this.#adopted = true
     this.#output = new ContainerOutput(logPath, this.#log)
     try {
+      faultPoint('shim-adopt:begun')
       if (!tty) this.#readPipes(bundle)
       // Without it the terminal has hung up with its last holder, and there is nothing to read.
       else if (terminal) this.#output.readTerminal(copyFrom(terminal))
       if (this.#launch.stdinOnce) this.#holdStdin()
+      faultPoint('shim-adopt:adopted')
     } catch (error) {
       this.#output.finish()
       throw error
@@ -157,13 +166,20 @@ export class SupervisedProcess {
   end(status: ExitStatus & { readonly lost?: boolean }): void {
     if (this.#exit) return
     const { id, bundle, cgroup } = this.#launch
-    this.#attempt('read the last of its output', () => this.#output?.finish())
+    this.#attempt('read the last of its output', () => {
+      faultPoint('shim-exit:reaped')
+      this.#output?.finish()
+    })
     this.#attempt('close its stdin', () => this.#letGoOfStdin())
     const oomKilled = this.#oomKills(cgroup) > 0
     const { startedAt } = this.#started ?? {}
     const exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
     this.#exit = exit
-    this.#attempt('record its end', () => writeExitRecord(bundle, exit))
+    this.#attempt('record its end', () => {
+      faultPoint('shim-exit:drained')
+      writeExitRecord(bundle, exit)
+      faultPoint('shim-exit:recorded')
+    })
     this.#exited.resolve(exit)
   }
 
@@ -228,6 +244,7 @@ export class SupervisedProcess {
     }
     try {
       const started = await this.#runtime.run({ ...request, stdio })
+      faultPoint('shim-start:runtime-ended')
       // After the runtime has ended well: what it may say on its stderr when it fails is not the container's output.
       this.#readPipes(bundle)
       return started

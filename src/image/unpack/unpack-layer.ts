@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
+import { faultPoint } from '../../lib/fault-point.ts'
 import { ChunkRingReader, createChunkRing } from './chunk-ring.ts'
 import { type FeedResult, type FeedTask, feedLayer } from './feed-layer.ts'
 import { abandonReading, type GrowingFile } from './growing-file.ts'
@@ -81,6 +82,7 @@ export async function unpackLayer(
       const diffId = `${task.diffAlgorithm}:${diffHash.digest('hex')}`
       extraction ??= startExtraction(task)
       extraction.tar.finish()
+      faultPoint('unpack:written')
       return { blobDigest, blobBytes, unpacked: { diffId, ...extraction.writer.finish() } }
     } catch (error) {
       return { blobDigest, blobBytes, failure: describe(error) }
@@ -99,6 +101,7 @@ function startExtraction({ target, limits }: UnpackTask): Extraction {
   mkdirSync(target)
   // Whatever the umask.
   chmodSync(target, 0o755)
+  faultPoint('unpack:begun')
   const writer = new LayerWriter(target, limits)
   return { writer, tar: new TarReader(writer) }
 }

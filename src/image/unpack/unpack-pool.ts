@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { internal, operationFailed } from '../../lib/errors.ts'
+import { faultEnvironment } from '../../lib/fault-point.ts'
 import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
 
 /** Beside this file when run from source; beside the bundle, as its own file, in a release. */
@@ -77,7 +78,7 @@ export class UnpackPool {
   #start(): Worker {
     const worker = new Worker(workerFile, {
       name: 'berth-unpack',
-      env: {},
+      env: faultEnvironment(),
       execArgv: [],
       trackUnmanagedFds: false,
       resourceLimits: workerLimits,
