@@ -45,7 +45,7 @@ try {
   if (given.length > 0) {
     process.exit(runTests(node, 'The given tests', given, 1) ? 0 : 1)
   }
-  const units = runTests(node, 'Unit tests', [...testFiles('src'), ...testFiles('scripts')], 2)
+  const units = runTests(node, 'Unit tests', [...testFiles('src'), ...testFiles('scripts'), ...testFiles('bench')], 2)
   if (!units) console.log('\nUnit tests failed, see above; running the tests with root all the same.')
   const whole = runTests(node, 'Tests with root', testFiles('test'), 1)
   process.exit(units && whole ? 0 : 1)

@@ -1,0 +1,8 @@
+import type { Case } from '../run/bench.ts'
+import { cpuOfPod } from './cpu.ts'
+import { execSync } from './exec-sync.ts'
+import { parallel } from './parallel.ts'
+import { pod } from './pod.ts'
+
+/** In the order in which they run. */
+export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync]
