@@ -16,6 +16,7 @@ export const rooms = [
   'image',
   'network',
   'shim',
+  'nri',
   'oci',
   'state',
   'linux',

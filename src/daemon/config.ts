@@ -10,6 +10,8 @@ const cgroupDriver = v.picklist(['cgroupfs', 'systemd'])
 /** 0: no limit. */
 const pidsLimit = v.pipe(v.number(), v.integer(), v.minValue(0))
 
+const milliseconds = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(600_000))
+
 const runtimeHandler = v.strictObject({
   path: v.optional(v.string()),
   args: v.optional(v.array(v.string())),
@@ -66,6 +68,30 @@ const schema = v.strictObject({
         'tls_cert and tls_key must be given together',
       ),
     ),
+    {},
+  ),
+  nri: v.optional(
+    v.strictObject({
+      enabled: v.optional(v.boolean(), true),
+      socket: v.optional(absolutePath, '/var/run/nri/nri.sock'),
+      external_plugins: v.optional(v.boolean(), true),
+      plugin_dir: v.optional(absolutePath, '/opt/nri/plugins'),
+      plugin_config_dir: v.optional(absolutePath, '/etc/nri/conf.d'),
+      registration_timeout_ms: v.optional(milliseconds, 5000),
+      request_timeout_ms: v.optional(milliseconds, 2000),
+      validator: v.optional(
+        v.strictObject({
+          required_plugins: v.optional(v.array(v.string()), []),
+          tolerate_missing_annotation: v.optional(v.string(), ''),
+          reject_hooks: v.optional(v.boolean(), false),
+          reject_runtime_default_seccomp: v.optional(v.boolean(), false),
+          reject_unconfined_seccomp: v.optional(v.boolean(), false),
+          reject_custom_seccomp: v.optional(v.boolean(), false),
+          reject_namespaces: v.optional(v.boolean(), false),
+          reject_sysctls: v.optional(v.boolean(), false),
+        }),
+      ),
+    }),
     {},
   ),
   image: v.optional(

@@ -15,6 +15,8 @@ import { setOomScore } from '../linux/oom-score.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
 import { Network } from '../network/network.ts'
+import { Nri } from '../nri/nri.ts'
+import { withoutNri } from '../nri/port.ts'
 import { Metrics } from '../observe/metrics/pod-metrics.ts'
 import { PodEvents } from '../observe/pod-events.ts'
 import { Stats } from '../observe/stats.ts'
@@ -36,6 +38,7 @@ import { StreamingServer } from '../streaming/server.ts'
 import { createAdminServer } from './admin.ts'
 import type { Config } from './config.ts'
 import { imageOptions } from './image-options.ts'
+import { nriOptions } from './nri-options.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
 
@@ -92,6 +95,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   )
   const standard = handlers.get('')
   const cgroups = detectCgroups()
+  const nri = config.nri.enabled ? new Nri(nriOptions(config, version), reaper, log) : withoutNri
   const pods = new Pods({
     layout,
     settings: {
@@ -113,6 +117,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     network,
     images,
     shims,
+    nri,
     cgroups,
     warmup: new AttachWarmup(),
     reaper,
@@ -122,6 +127,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   })
   await network.start()
   await pods.recover()
+  await pods.startPlugins()
   // The first pod should not wait for it.
   void shims.get('0').catch(() => {})
 
@@ -149,6 +155,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
       admin.close()
       admin.closeAllConnections()
       network.close()
+      await nri.close()
       await shims.endIdle()
       shims[Symbol.dispose]()
       await images[Symbol.asyncDispose]()

@@ -23,6 +23,7 @@ export const libc = {
   pipe2: lib.func('int pipe2(void *fds, int flags)'),
   flock: lib.func('int flock(int fd, int operation)'),
   socket: lib.func('int socket(int domain, int type, int protocol)'),
+  socketpair: lib.func('int socketpair(int domain, int type, int protocol, void *fds)'),
   bind: lib.func('int bind(int fd, const void *address, uint length)'),
   listen: lib.func('int listen(int fd, int backlog)'),
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),

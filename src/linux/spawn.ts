@@ -19,6 +19,8 @@ export interface SpawnRequest {
   readonly stdin: number
   readonly stdout: number
   readonly stderr: number
+  /** One more, which becomes 3. */
+  readonly extra?: number
   /** The child leads a new session, so that signals to this process's group do not reach it. */
   readonly newSession?: boolean
 }
@@ -52,6 +54,7 @@ export function spawn(request: SpawnRequest): number {
     libc.posix_spawn_file_actions_adddup2(actions, request.stdin, 0)
     libc.posix_spawn_file_actions_adddup2(actions, request.stdout, 1)
     libc.posix_spawn_file_actions_adddup2(actions, request.stderr, 2)
+    if (request.extra !== undefined) libc.posix_spawn_file_actions_adddup2(actions, request.extra, 3)
     const argv = [request.argv0 ?? request.file, ...request.args, null]
     const envp = [...Object.entries(request.env ?? {}).map(([name, value]) => `${name}=${value}`), null]
     const errno: number = libc.posix_spawn(pid, request.file, actions, attr, argv, envp)

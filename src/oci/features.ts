@@ -21,6 +21,11 @@ export interface RuntimeFeatures {
   readonly cgroupV1: boolean
   readonly cgroupV2: boolean
   readonly systemdCgroup: boolean
+  /** It sets scheduling policy and I/O priority: both came with version 1.1 of the runtime-spec, as did telling of it. */
+  readonly scheduling: boolean
+  readonly netDevices: boolean
+  readonly memoryPolicy: boolean
+  readonly intelRdt: boolean
 }
 
 /** Reads the JSON that the command prints. Throws SyntaxError when it is none; what is absent counts as not there. */
@@ -49,6 +54,10 @@ export function parseFeatures(text: string): RuntimeFeatures {
     cgroupV1: cgroup.v1 === true,
     cgroupV2: cgroup.v2 === true,
     systemdCgroup: cgroup.systemd === true,
+    scheduling: !(string(root.ociVersionMax) ?? '1.0.0').startsWith('1.0.'),
+    netDevices: enabled(linux.netDevices),
+    memoryPolicy: strings(object(linux.memoryPolicy).modes).length > 0,
+    intelRdt: enabled(linux.intelRdt),
   }
 }
 

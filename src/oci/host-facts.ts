@@ -28,6 +28,8 @@ export interface HostFacts {
   readonly recursiveReadOnly: boolean
   /** Pods can have user namespaces of their own: the kernel, the disk of the images and the runtime can map ids of mounts. */
   readonly userNamespaces: boolean
+  /** What else the OCI runtime can do; a runtime ignores in silence what it does not know. Absent: nothing of it. */
+  readonly runtime?: Pick<RuntimeFeatures, 'scheduling' | 'netDevices' | 'memoryPolicy' | 'intelRdt'>
 }
 
 /**
@@ -71,6 +73,7 @@ export function probeHostFacts(): HostFacts {
 export function withRuntime(host: HostFacts, features: RuntimeFeatures | undefined): HostFacts {
   return {
     ...host,
+    ...(features && { runtime: features }),
     seccomp: host.seccomp && (features?.seccomp ?? true),
     recursiveReadOnly: host.recursiveReadOnly && (features?.recursiveReadOnly ?? false),
     userNamespaces:

@@ -26,6 +26,19 @@ export interface Process {
   readonly apparmorProfile?: string
   readonly selinuxLabel?: string
   readonly oomScoreAdj?: number
+  readonly ioPriority?: { readonly class: string; readonly priority: number }
+  readonly scheduler?: Scheduler
+}
+
+/** sched_setattr(2); times are in nanoseconds. */
+export interface Scheduler {
+  readonly policy: string
+  readonly nice?: number
+  readonly priority?: number
+  readonly flags?: readonly string[]
+  readonly runtime?: number
+  readonly deadline?: number
+  readonly period?: number
 }
 
 export interface User {
@@ -82,6 +95,17 @@ export interface Linux {
   readonly mountLabel?: string
   readonly rootfsPropagation?: string
   readonly seccomp?: Seccomp
+  /** Network devices of the host to move into the container, by their names on the host. */
+  readonly netDevices?: Readonly<Record<string, { readonly name?: string }>>
+  readonly intelRdt?: IntelRdt
+  /** set_mempolicy(2). */
+  readonly memoryPolicy?: { readonly mode: string; readonly nodes: string; readonly flags?: readonly string[] }
+}
+
+export interface IntelRdt {
+  readonly closID?: string
+  readonly schemata?: readonly string[]
+  readonly enableMonitoring?: boolean
 }
 
 export interface Namespace {
@@ -124,7 +148,15 @@ export interface DeviceRule {
 /** In bytes; -1 is no limit. */
 export interface Memory {
   readonly limit?: number
+  /** Memory and swap together. */
   readonly swap?: number
+  readonly reservation?: number
+  readonly kernel?: number
+  readonly kernelTCP?: number
+  /** 0 to 100. */
+  readonly swappiness?: number
+  readonly disableOOMKiller?: boolean
+  readonly useHierarchy?: boolean
 }
 
 export interface Cpu {
@@ -136,6 +168,9 @@ export interface Cpu {
   readonly period?: number
   readonly cpus?: string
   readonly mems?: string
+  /** In microseconds. */
+  readonly realtimeRuntime?: number
+  readonly realtimePeriod?: number
 }
 
 export interface Seccomp {

@@ -11,10 +11,12 @@ export function recordEvent(parts: PodParts, id: string, event: ContainerEvent):
     const state = nextContainerState(record.state, event)
     return state === record.state ? record : { ...record, state }
   }
+  const before = parts.containers.get(id)?.state.phase
   const after = event.type === 'start' ? parts.containers.update(id, change) : parts.containers.note(id, change)
   if (after?.state.phase === 'exited') {
     parts.pipes.release(id)
     parts.exits.settle(id)
+    if (before !== 'exited') parts.nri.containerEnded(after)
   }
   return after
 }

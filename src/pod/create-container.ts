@@ -11,6 +11,7 @@ import { writeBundle } from '../oci/bundle.ts'
 import { containerSpec } from '../oci/container-spec.ts'
 import type { SandboxPaths } from '../oci/spec/input.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
+import type { ResolvedUser } from '../oci/spec/user.ts'
 import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { nextContainerState } from '../state/container-state.ts'
@@ -21,6 +22,7 @@ import { mountRootfs } from './container-rootfs.ts'
 import { fingerprint } from './fingerprint.ts'
 import { imageMounts, imageVolumesOf, mountImageVolumes } from './image-volumes.ts'
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
+import { recordOfAdjusted } from './nri-adjusted.ts'
 import type { PodParts } from './parts.ts'
 import { removeContainerFiles } from './remove-container.ts'
 import { podCgroup } from './sandbox-config.ts'
@@ -112,7 +114,7 @@ async function make(
   faultPoint('create-container:rootfs-mounted')
 
   setStage('working out its configuration')
-  const { spec, user } = await containerSpec({
+  const { spec: planned, user } = await containerSpec({
     container: config,
     sandbox: sandbox.config,
     image: { name: config.image?.userSpecifiedImage || imageReference(config), ...image.config },
@@ -130,6 +132,11 @@ async function make(
     onLook: (path) => setStage(`looking for the host path ${path}`),
   })
   faultPoint('create-container:configured')
+  setStage('asking NRI plugins')
+  const announced = { ...(parts.containers.get(id) as ContainerRecord), ...idsOf(user) }
+  undo.add('tell NRI plugins that it is not to be', () => parts.nri.containerUndone(announced))
+  const spec = await parts.nri.createContainer(announced, planned, handler.host)
+  const adjusted = recordOfAdjusted(announced, planned, spec, handler.cgroupDriver)
   setStage('writing its bundle')
   // Not before the request is known to be good: what is refused changes nothing.
   if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
@@ -146,14 +153,18 @@ async function make(
 
   // The sandbox may have been stopped or removed meanwhile, and did not know of this container.
   requireReady(parts, sandbox.id)
-  parts.containers.update(id, (record) => ({
-    ...record,
-    user: { uid: user.uid, gid: user.gid, groups: user.additionalGids },
+  const made = parts.containers.update(id, (record) => ({
+    ...adjusted,
     state: nextContainerState(record.state, { type: 'made' }),
   }))
   undo.commit()
   faultPoint('create-container:made')
+  if (made) parts.nri.containerCreated(made)
   return id
+}
+
+function idsOf({ uid, gid, additionalGids }: ResolvedUser): Pick<ContainerRecord, 'user'> {
+  return { user: { uid, gid, groups: additionalGids } }
 }
 
 function requireReady(parts: PodParts, sandboxId: string): SandboxRecord {

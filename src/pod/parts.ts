@@ -7,6 +7,7 @@ import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { NetworkPort } from '../network/port.ts'
+import type { NriPort } from '../nri/port.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
 import type { ShimPool } from '../shim/pool.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -40,6 +41,7 @@ export interface PodParts {
   readonly network: NetworkPort
   readonly images: Pick<Images, 'use' | 'status' | 'sweep'>
   readonly shims: ShimPool
+  readonly nri: NriPort
   readonly cgroups: Cgroups
   readonly warmup: AttachWarmup
   readonly reaper: Reaper

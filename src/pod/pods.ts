@@ -13,6 +13,7 @@ import { describeContainer, describeSandbox } from './describe.ts'
 import { type ExecRequest, exec, type RunningExec, runningContainer } from './exec.ts'
 import { type ExecOutcome, execSync } from './exec-sync.ts'
 import { containersOf, findContainer, getContainer, getSandbox } from './lookup.ts'
+import { nriHost } from './nri-host.ts'
 import type { PodParts } from './parts.ts'
 import { connectToPort, readySandbox } from './port-forward.ts'
 import { reattachContainers } from './reattach.ts'
@@ -44,6 +45,11 @@ export class Pods {
     this.#reconciler = setInterval(() => {
       reconcile(this.#parts).catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
     }, reconcileMs).unref()
+  }
+
+  /** To be called after {@link recover}: NRI plugins are started and may connect, and hear of what there is. */
+  startPlugins(): Promise<void> {
+    return this.#parts.nri.start(nriHost(this.#parts))
   }
 
   /** Nothing is begun by itself any more. */
@@ -149,8 +155,8 @@ export class Pods {
     return updateContainerResources(this.#parts, id, asked)
   }
 
-  updateSandboxResources(id: string, asked: Parameters<typeof updateSandboxResources>[2]): void {
-    updateSandboxResources(this.#parts, id, asked)
+  updateSandboxResources(id: string, asked: Parameters<typeof updateSandboxResources>[2]): Promise<void> {
+    return updateSandboxResources(this.#parts, id, asked)
   }
 
   describeSandbox(record: SandboxRecord): object {

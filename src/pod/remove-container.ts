@@ -23,6 +23,7 @@ export async function removeContainer(parts: PodParts, id: string): Promise<void
       await clearRuntime(parts, container)
       faultPoint('remove-container:cleared')
       setStage('removing its files')
+      parts.nri.containerRemoved(parts.containers.get(container.id) ?? container)
       removeContainerFiles(parts, container.id)
       faultPoint('remove-container:files-removed')
       parts.pipes.release(container.id)

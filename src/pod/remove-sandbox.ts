@@ -25,6 +25,7 @@ export async function removeSandbox(parts: PodParts, id: string): Promise<void> 
       removeSandboxFolder(parts.layout.sandbox(sandbox.id))
       faultPoint('remove-sandbox:files-removed')
       parts.shims.release(sandbox.id, sandbox.shim)
+      parts.nri.sandboxRemoved(sandbox)
       parts.sandboxes.delete(sandbox.id)
       faultPoint('remove-sandbox:record-deleted')
     },

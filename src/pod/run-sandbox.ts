@@ -136,6 +136,10 @@ async function make(
   }
   if (userns) giveSandboxFiles(layout, userns.hostID)
 
+  setStage('asking NRI plugins')
+  const announced = { ...(parts.sandboxes.get(id) as SandboxRecord), ips }
+  undo.add('tell NRI plugins that it is not to be', () => parts.nri.sandboxUndone(announced))
+  await parts.nri.runSandbox(announced)
   parts.warmup.expectAttach()
   setStage('waiting for its shim')
   await shimReady

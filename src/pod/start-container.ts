@@ -29,6 +29,10 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
       }
       recordEvent(parts, container.id, { type: 'start' })
       faultPoint('start-container:recorded')
+      setStage('asking NRI plugins')
+      await parts.nri
+        .startContainer(getContainer(parts, container.id))
+        .catch((error) => failed(parts, container, error))
       setStage('waiting for its shim')
       const shim = await parts.shims.get(sandbox.shim).catch((error) => failed(parts, container, error))
       setStage('waiting for the OCI runtime')
@@ -45,6 +49,7 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
     faultPoint('start-container:told')
     const started = recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
     if (started?.state.phase !== 'running') return
+    parts.nri.containerStarted(started)
     holdEndingStdin(parts, container)
     holdTerminal(parts, shim, container.id, terminal)
     faultPoint('start-container:running')

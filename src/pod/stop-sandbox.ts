@@ -31,6 +31,8 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
       const containers = containersOf(parts, sandbox.id)
       await killContainers(parts, containers)
       faultPoint('stop-sandbox:containers-killed')
+      setStage('telling NRI plugins')
+      await parts.nri.stopSandbox(sandbox)
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([

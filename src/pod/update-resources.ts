@@ -9,6 +9,7 @@ import {
   PodSandboxConfigSchema,
 } from '../gen/cri_pb.ts'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
+import type { SandboxResources } from '../nri/port.ts'
 import { writeBundle } from '../oci/bundle.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import type { Spec } from '../oci/runtime-spec.ts'
@@ -32,8 +33,23 @@ export async function updateContainerResources(
   id: string,
   asked: LinuxContainerResources | undefined,
 ): Promise<void> {
+  if (!asked) return void getContainer(parts, id)
+  await changeContainerResources(parts, id, asked, (container) => parts.nri.updateContainer(container, asked))
+  parts.nri.containerUpdated(getContainer(parts, id))
+}
+
+/**
+ * The same without asking NRI plugins.
+ *
+ * @param wish what is to be done in the place of `asked`, for a container that can be changed
+ */
+export async function changeContainerResources(
+  parts: PodParts,
+  id: string,
+  asked: LinuxContainerResources,
+  wish: (container: ContainerRecord) => Promise<LinuxContainerResources> = async () => asked,
+): Promise<void> {
   const container = getContainer(parts, id)
-  if (!asked) return
   cgroupLimits(asked, parts.host)
   oomScoreAdj(asked, parts.host)
   await parts.updates.run(container.id, () =>
@@ -43,10 +59,19 @@ export async function updateContainerResources(
         setStage('waiting for its start to end')
         await parts.operations.join('StartContainer', container.id)
         setStage('changing its limits')
-        await update(parts, getContainer(parts, container.id), asked)
+        requireChangeable(getContainer(parts, container.id))
+        const wanted = await wish(getContainer(parts, container.id))
+        await update(parts, getContainer(parts, container.id), wanted)
       },
       () => failedPrecondition(`the resources of container "${container.id}" are being changed`),
     ),
+  )
+}
+
+function requireChangeable({ id, state }: ContainerRecord): void {
+  if (state.phase === 'created' || state.phase === 'running') return
+  throw failedPrecondition(
+    `container "${id}" is ${state.phase}: only the resources of a created or running container can be changed`,
   )
 }
 
@@ -62,9 +87,7 @@ async function update(parts: PodParts, container: ContainerRecord, asked: LinuxC
       await changeLimits(parts, container, asked)
       break
     default:
-      throw failedPrecondition(
-        `container "${container.id}" is ${container.state.phase}: only the resources of a created or running container can be changed`,
-      )
+      requireChangeable(container)
   }
   parts.containers.update(container.id, (record) => {
     const config = clone(ContainerConfigSchema, record.config)
@@ -108,11 +131,7 @@ function updateBundle(parts: PodParts, container: ContainerRecord, resources: Li
  * Takes note of what the containers of a pod have together. The kubelet says so before it changes the pod's cgroup, which is
  * its own; any error here would make it give up the change.
  */
-export function updateSandboxResources(
-  parts: PodParts,
-  id: string,
-  asked: { readonly overhead?: LinuxContainerResources; readonly resources?: LinuxContainerResources },
-): void {
+export async function updateSandboxResources(parts: PodParts, id: string, asked: SandboxResources): Promise<void> {
   const sandbox = getSandbox(parts, id)
   if (!asked.overhead && !asked.resources) throw invalidArgument('the request has neither overhead nor resources')
   cgroupLimits(asked.overhead, parts.host)
@@ -120,11 +139,13 @@ export function updateSandboxResources(
   if (sandbox.state.phase !== 'ready') {
     throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its resources cannot be changed`)
   }
-  parts.sandboxes.update(sandbox.id, (record) => {
+  await parts.nri.updateSandbox(sandbox, asked)
+  const updated = parts.sandboxes.update(sandbox.id, (record) => {
     const config = clone(PodSandboxConfigSchema, record.config)
     config.linux ??= create(LinuxPodSandboxConfigSchema)
     if (asked.overhead) config.linux.overhead = asked.overhead
     if (asked.resources) config.linux.resources = asked.resources
     return { ...record, config }
   })
+  if (updated) parts.nri.sandboxUpdated(updated)
 }

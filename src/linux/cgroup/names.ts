@@ -26,6 +26,16 @@ export function containerCgroup(parent: string, id: string, driver: CgroupDriver
   return { cgroupsPath: `${lastPart(parent)}:${scopePrefix}:${id}`, path: `${path}/${scopePrefix}-${id}.scope` }
 }
 
+/** Where the cgroup of a `linux.cgroupsPath` is. Throws invalid-argument for one that does not fit the driver. */
+export function cgroupAt(cgroupsPath: string, driver: CgroupDriver): string {
+  if (driver === 'cgroupfs') return parentPath(cgroupsPath, driver)
+  const [slice = '', prefix = '', name = '', ...more] = cgroupsPath.split(':')
+  if (more.length > 0 || !/^[\w.\\-]+$/.test(`${prefix}${name}`)) {
+    throw invalidArgument(`${JSON.stringify(cgroupsPath)} is not slice:prefix:name, as the systemd cgroup driver needs`)
+  }
+  return `${expandSlice(slice)}/${prefix}-${name}.scope`
+}
+
 /** The path of a pod's own cgroup. Throws invalid-argument as {@link containerCgroup} does. */
 export function parentPath(parent: string, driver: CgroupDriver): string {
   if (lastPart(parent).endsWith('.slice')) return expandSlice(lastPart(parent))
