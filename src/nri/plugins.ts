@@ -151,7 +151,7 @@ export class Plugins {
   #onClosed(plugin: Plugin, reason: string): void {
     this.#connected.delete(plugin)
     this.#active = this.#active.filter((each) => each !== plugin)
-    if (!this.#closed) this.#log.warn({ plugin: plugin.name, reason }, 'an NRI plugin is gone')
+    if (!this.#closed) this.#log.info({ plugin: plugin.name, reason }, 'an NRI plugin is gone')
     const process = this.#processes.get(plugin)
     if (!process || this.#closed) return
     process.end().then(

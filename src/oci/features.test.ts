@@ -33,6 +33,10 @@ test('what runc 1.1 and later say', () => {
     cgroupV1: true,
     cgroupV2: true,
     systemdCgroup: true,
+    scheduling: true,
+    netDevices: false,
+    memoryPolicy: false,
+    intelRdt: false,
   })
 })
 

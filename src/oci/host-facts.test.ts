@@ -22,7 +22,10 @@ test("the runtime's part in them", () => {
   const able = parseFeatures(
     '{"mountOptions":["rro"],"linux":{"seccomp":{"enabled":true},"namespaces":["user"],"mountExtensions":{"idmap":{"enabled":true}}}}',
   )
-  assert.deepEqual(withRuntime(host, able), host)
+  const nothing = { scheduling: false, netDevices: false, memoryPolicy: false, intelRdt: false }
+  assert.deepEqual(withRuntime(host, able), { ...host, runtime: nothing })
+  const newer = parseFeatures('{"ociVersionMax":"1.2.1","linux":{"intelRdt":{"enabled":true}}}')
+  assert.deepEqual(withRuntime(host, newer).runtime, { ...nothing, scheduling: true, intelRdt: true })
   assert.equal(withRuntime(host, parseFeatures('{}')).seccomp, false)
   assert.equal(withRuntime(host, parseFeatures('{}')).recursiveReadOnly, false)
   assert.deepEqual(withRuntime(host, undefined), { ...host, recursiveReadOnly: false, userNamespaces: false })

@@ -71,9 +71,10 @@ export function probeHostFacts(): HostFacts {
 
 /** The same facts as far as an OCI runtime has its part in them; `features` are undefined for one that cannot tell. */
 export function withRuntime(host: HostFacts, features: RuntimeFeatures | undefined): HostFacts {
+  const { scheduling = false, netDevices = false, memoryPolicy = false, intelRdt = false } = features ?? {}
   return {
     ...host,
-    ...(features && { runtime: features }),
+    ...(features && { runtime: { scheduling, netDevices, memoryPolicy, intelRdt } }),
     seccomp: host.seccomp && (features?.seccomp ?? true),
     recursiveReadOnly: host.recursiveReadOnly && (features?.recursiveReadOnly ?? false),
     userNamespaces:

@@ -27,6 +27,10 @@ export interface Surroundings {
   readonly cgroupParent: string
   /** Settings of registries, as `<host>/hosts.toml`. */
   readonly registriesFolder: string
+  /** Where NRI plugins connect, where they are installed, and where their configuration is. */
+  readonly nriSocket: string
+  readonly nriPlugins: string
+  readonly nriConfigs: string
   readonly configFile: string
   readonly logFile: string
 }
@@ -57,6 +61,9 @@ export function makeSurroundings(options: SurroundingsOptions = {}): Surrounding
     network: freeNetwork(),
     cgroupParent: `/${mark}`,
     registriesFolder: join(folder, 'certs.d'),
+    nriSocket: join(state, 'nri.sock'),
+    nriPlugins: join(folder, 'nri/plugins'),
+    nriConfigs: join(folder, 'nri/conf.d'),
     configFile: join(folder, 'berth.toml'),
     logFile: join(folder, 'berthd.log'),
   }
@@ -102,6 +109,7 @@ function configuration(own: Surroundings, extra: TomlTable): TomlTable {
     log_level: 'debug',
     cgroup_parent: own.cgroupParent,
     cni: { conf_dir: own.cniFolder },
+    nri: { socket: own.nriSocket, plugin_dir: own.nriPlugins, plugin_config_dir: own.nriConfigs },
     image: { registry_config_dirs: [own.registriesFolder] },
   }
   const merged = { ...base, ...extra }
