@@ -112,7 +112,7 @@ test('a record that cannot be read keeps every layer', async (t) => {
   const a = record('a')
   const dir = addLayer(a.diffIds[0] as string)
   store.addImage(a, { tags: ['r.io/a:1'], digests: [] })
-  database.exec("UPDATE images SET body = '{}'")
+  database.write((connection) => connection.exec("UPDATE images SET body = '{}'"))
   const again = open()
   assert.equal(again.store.list().length, 0)
   again.store.sweep()

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Logger } from '../lib/log.ts'
-import { type Database, inTransaction } from '../state/database.ts'
+import type { Database } from '../state/database.ts'
 import { RecordTable } from '../state/record-table.ts'
 import { imageNotHere } from './errors.ts'
 import type { StoredImage } from './image.ts'
@@ -111,7 +111,7 @@ export class ImageStore {
   /** Records an image whose layers are all here, under its names. */
   addImage(image: ImageRecord, names: NewNames): void {
     const changed = assignNames(this.#images.values(), image, names)
-    inTransaction(this.#options.database, () => {
+    this.#options.database.transaction(() => {
       for (const record of changed) this.#imageTable.put(record.id, record)
     })
     for (const record of changed) this.#images.set(record.id, record)

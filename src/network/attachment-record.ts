@@ -67,8 +67,7 @@ export const attachmentRecords: RecordKind<AttachmentRecord> = {
   table: 'attachments',
   version: 1,
   encode: (record) => record,
-  decode(body, version) {
-    if (version !== 1) throw new Error(`an attachment record of version ${version}`)
+  decode(body) {
     const { configuration, lastResult, ...rest } = v.parse(recordSchema, body)
     return {
       ...rest,

@@ -219,7 +219,8 @@ test('a namespace that is gone gives DEL an empty CNI_NETNS', async () => {
   await plugins.network().attach(requestFor('s'))
   const file = join(plugins.root, 'was-a-namespace')
   writeFileSync(file, '')
-  plugins.database.exec(`UPDATE attachments SET body = replace(body, '"/proc/self/ns/net"', '"${file}"')`)
+  const update = `UPDATE attachments SET body = replace(body, '"/proc/self/ns/net"', '"${file}"')`
+  plugins.database.write((connection) => connection.exec(update))
   plugins.plugin('second', { DEL: `${prints({ code: 999, msg: 'open /x: no such file or directory' })}\nexit 1` })
   const restarted = plugins.network()
   await restarted.detach('s')
@@ -291,10 +292,11 @@ test('requests that could mislead a plugin are refused, and change nothing', asy
   assert.deepEqual(network.attachments(), [])
 })
 
-test('a record that cannot be read is listed, kept, and detached as well as can be', async () => {
+test('a record that cannot be read is listed, detached as well as can be, and kept aside', async () => {
   using plugins = working()
   await plugins.network().attach(requestFor('s'))
-  plugins.database.exec(`UPDATE attachments SET body = '{"stage":"levitating"}'`)
+  const update = `UPDATE attachments SET body = '{"stage":"levitating"}'`
+  plugins.database.write((connection) => connection.exec(update))
   const restarted = plugins.network()
   assert.deepEqual(
     restarted.attachments().map(({ sandboxId, stage }) => ({ sandboxId, stage })),
@@ -303,7 +305,9 @@ test('a record that cannot be read is listed, kept, and detached as well as can 
   await restarted.detach('s')
   assert.deepEqual(plugins.calls.slice(2), ['DEL second', 'DEL first'])
   assert.equal(plugins.environment('DEL', 'first').CNI_CONTAINERID, 's')
-  assert.equal(restarted.attachments().length, 1)
+  assert.deepEqual(restarted.attachments(), [])
+  const [kept] = plugins.database.rows('unreadable')
+  assert.match(kept?.body ?? '', /levitating/)
 })
 
 test('a configuration dropped later makes the network ready, and one taken away not ready', async () => {

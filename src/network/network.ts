@@ -5,7 +5,7 @@ import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { Database } from '../state/database.ts'
-import { RecordTable } from '../state/record-table.ts'
+import { type RecordProblem, RecordTable } from '../state/record-table.ts'
 import { type IpPreference, podAddresses } from './addresses.ts'
 import { type AttachmentRecord, attachmentRecords } from './attachment-record.ts'
 import { defaultConfDir } from './configuration-folder.ts'
@@ -54,8 +54,10 @@ export class Network implements NetworkPort {
   readonly #log: Logger
   readonly #table: RecordTable<AttachmentRecord>
   readonly #records: Map<string, AttachmentRecord>
-  /** Sandboxes whose record cannot be read, with the reason. Their rows stay. */
-  readonly #unreadable: ReadonlyMap<string, string>
+  /** Sandboxes whose record cannot be read, with the reason. Their rows stay until they are detached, and a copy after that. */
+  readonly #unreadable: Map<string, string>
+  /** What was not as it should be when the records were loaded. */
+  readonly problems: readonly RecordProblem[]
   readonly #queue = new KeyedQueue()
 
   constructor(options: NetworkOptions) {
@@ -76,8 +78,9 @@ export class Network implements NetworkPort {
       checkMs: timeouts.checkMs ?? 5_000,
     })
     this.#table = new RecordTable(options.database, attachmentRecords)
-    const { records, unreadable } = this.#table.load()
+    const { records, unreadable, problems } = this.#table.load()
     this.#records = records
+    this.problems = problems
     this.#unreadable = new Map(unreadable.map(({ id, error }) => [id, messageOf(error)]))
   }
 
@@ -227,14 +230,14 @@ export class Network implements NetworkPort {
    */
   async #delete(record: AttachmentRecord): Promise<void> {
     const { runtime, configuration, attachment, lastResult } = record
-    this.#tryPut({ ...record, stage: 'detaching' })
+    this.#note({ ...record, stage: 'detaching' })
     try {
       faultPoint('network:detachment-recorded')
       const netnsPath = isNetns(runtime.netnsPath) ? runtime.netnsPath : ''
       await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, attachment?.result ?? lastResult)
       faultPoint('network:plugins-deleted')
     } catch (error) {
-      this.#tryPut({ ...record, stage: 'detaching', error: messageOf(error) })
+      this.#note({ ...record, stage: 'detaching', error: messageOf(error) })
       throw error
     }
     this.#table.delete(runtime.containerId)
@@ -242,13 +245,15 @@ export class Network implements NetworkPort {
     faultPoint('network:detached')
   }
 
-  /** The best that can be done: DEL by the sandbox's id with today's configuration. The row stays for a person to read. */
+  /** The best that can be done: DEL by the sandbox's id with today's configuration. */
   async #deleteUnreadable(sandboxId: string): Promise<void> {
     const configuration = this.#configured.forAttach()
     if (typeof configuration === 'string') throw networkNotReady(configuration)
     const args = [['IgnoreUnknown', '1']] as const
     const runtime = { containerId: sandboxId, netnsPath: '', interfaceName: podInterfaceName, args, capabilityArgs: {} }
     await deleteFromNetwork(this.#host, configuration, runtime, undefined)
+    this.#table.delete(sandboxId)
+    this.#unreadable.delete(sandboxId)
   }
 
   #put(record: AttachmentRecord): void {
@@ -257,13 +262,9 @@ export class Network implements NetworkPort {
   }
 
   /** Undoing goes on when the disk is full. */
-  #tryPut(record: AttachmentRecord): void {
+  #note(record: AttachmentRecord): void {
     this.#records.set(record.runtime.containerId, record)
-    try {
-      this.#table.put(record.runtime.containerId, record)
-    } catch (error) {
-      this.#log.warn({ sandboxId: record.runtime.containerId, error: messageOf(error) }, 'cannot record a detachment')
-    }
+    this.#table.note(record.runtime.containerId, record)
   }
 
   #warnOfUnusedPorts(sandboxId: string, { name, plugins }: NetworkConfiguration, count: number): void {

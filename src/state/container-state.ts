@@ -10,6 +10,8 @@
  *                                                                ▲                        │ exited
  *                                                                └────────────────────────┘
  *
+ * `unknown` becomes `running` again when its shim knows of it (`started`).
+ *
  * CRI shows `creating` not at all, `created` and `starting` as CONTAINER_CREATED, the others by their own names. All times are
  * nanoseconds since the epoch.
  */
@@ -63,7 +65,9 @@ export function nextContainerState(state: ContainerState, event: ContainerEvent)
     case 'start':
       return state.phase === 'created' ? { phase: 'starting' } : state
     case 'started':
-      return state.phase === 'starting' ? { phase: 'running', pid: event.pid, startedAt: event.at } : state
+      return state.phase === 'starting' || state.phase === 'unknown'
+        ? { phase: 'running', pid: event.pid, startedAt: event.at }
+        : state
     case 'start-failed':
       return state.phase === 'starting' || state.phase === 'created' ? startFailed(event.at, event.message) : state
     case 'exited':

@@ -16,6 +16,8 @@ export type SandboxState =
   /** Its parts are being taken down, or that failed and is to be repeated. `reason` is for people. */
   | { readonly phase: 'stopping'; readonly reason: string }
   | { readonly phase: 'stopped'; readonly reason: string }
+  /** Nobody can tell how it is: its record cannot be read. It can be stopped and removed. */
+  | { readonly phase: 'unknown'; readonly reason: string }
 
 export type SandboxEvent =
   | { readonly type: 'made' }
@@ -28,7 +30,9 @@ export function nextSandboxState(state: SandboxState, event: SandboxEvent): Sand
     case 'made':
       return state.phase === 'creating' ? { phase: 'ready' } : state
     case 'stop':
-      return state.phase === 'ready' || state.phase === 'creating' ? { phase: 'stopping', reason: event.reason } : state
+      return state.phase === 'stopping' || state.phase === 'stopped'
+        ? state
+        : { phase: 'stopping', reason: event.reason }
     case 'stopped':
       return state.phase === 'stopping' ? { phase: 'stopped', reason: state.reason } : state
     default:

@@ -1,31 +1,29 @@
 import type { Database } from './database.ts'
-import { type RecordKind, RecordTable, type UnreadableRecord } from './record-table.ts'
+import { type RecordKind, type RecordProblem, RecordTable, type UnreadableRecord } from './record-table.ts'
 
 /** A record before and after a change: undefined before it was made and after it was deleted. */
 export type RecordListener<T> = (before: T | undefined, after: T | undefined) => void
 
-/** How long until a fact that could not be written is written again, in milliseconds. */
-const retryMs = 1000
-
 /**
  * Records of one kind, all of them in memory. Intents are durable before they show ({@link Store.put},
- * {@link Store.update}); facts show at once and are written as soon as the disk takes them ({@link Store.note}).
+ * {@link Store.update}); facts show at once and are written as soon as the disk takes them ({@link Store.note},
+ * {@link Store.delete}).
  */
 export class Store<T extends { readonly id: string }> {
   readonly #table: RecordTable<T>
   readonly #records: Map<string, T>
   readonly #listeners: RecordListener<T>[] = []
-  /** The ids of records with facts that are not written yet. */
-  readonly #unwritten = new Set<string>()
-  #retry: NodeJS.Timeout | undefined
   /** Rows that this version cannot read; they stay in the database. */
   readonly unreadable: readonly UnreadableRecord[]
+  /** What was not as it should be when the records were loaded. */
+  readonly problems: readonly RecordProblem[]
 
   constructor(database: Database, kind: RecordKind<T>) {
     this.#table = new RecordTable(database, kind)
-    const { records, unreadable } = this.#table.load()
+    const { records, unreadable, problems } = this.#table.load()
     this.#records = records
     this.unreadable = unreadable
+    this.problems = problems
   }
 
   get(id: string): T | undefined {
@@ -67,25 +65,12 @@ export class Store<T extends { readonly id: string }> {
     const after = change(before)
     if (after === before) return before
     this.#records.set(id, after)
-    this.#unwritten.add(id)
-    this.#write()
+    this.#table.note(id, after)
     this.#tell(before, after)
     return after
   }
 
-  #write(): void {
-    clearTimeout(this.#retry)
-    try {
-      for (const id of this.#unwritten) {
-        const record = this.#records.get(id)
-        if (record) this.#table.put(id, record)
-        this.#unwritten.delete(id)
-      }
-    } catch {
-      this.#retry = setTimeout(() => this.#write(), retryMs).unref()
-    }
-  }
-
+  /** The object is gone, whether or not that can be written. */
   delete(id: string): void {
     const before = this.#records.get(id)
     this.#table.delete(id)
