@@ -39,6 +39,7 @@ import { createAdminServer } from './admin.ts'
 import type { Config } from './config.ts'
 import { imageOptions } from './image-options.ts'
 import { nriOptions } from './nri-options.ts'
+import { noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
 
@@ -69,7 +70,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   setOomScore(-999)
   becomeSubreaper()
   const reaper = new Reaper({ adopt: true })
-  const database = openDatabase(layout.database)
+  const database = openDatabase(layout.database, layout.recordCopies)
   const sandboxes = new Store(database, sandboxRecords)
   const containers = new Store(database, containerRecords)
   const clock = createClock(newest(sandboxes.all(), containers.all()))
@@ -93,6 +94,8 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },
     { onExit: (exit) => pods.onExit(exit), onLost: (shim) => pods.onShimLost(shim) },
   )
+  database.loaded()
+  const records = recordKeeping({ database, sandboxes, containers, network, images, log })
   const standard = handlers.get('')
   const cgroups = detectCgroups()
   const nri = config.nri.enabled ? new Nri(nriOptions(config, version), reaper, log) : withoutNri
@@ -107,6 +110,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     handlers,
     sandboxes,
     containers,
+    records,
     operations: new Operations(),
     exits: new ContainerExits(),
     trash: new Trash(layout.trash, reaper, log),
@@ -127,6 +131,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   })
   await network.start()
   await pods.recover()
+  noteBoot(database)
   await pods.startPlugins()
   // The first pod should not wait for it.
   void shims.get('0').catch(() => {})

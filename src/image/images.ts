@@ -6,6 +6,7 @@ import { BerthError, cancelled, messageOf } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
+import type { RecordProblem } from '../state/record-table.ts'
 import { DownloadThread } from './download-thread.ts'
 import { imageNotHere, layersGone, unusableImage } from './errors.ts'
 import type { LayerWorkshop } from './fetch-layer.ts'
@@ -155,6 +156,11 @@ export class Images implements AsyncDisposable {
     const key = `${formatReference(reference)} ${fingerprint(request.auth)}`
     const imageId = await this.#pulls.join(key, (signal) => this.#pull(reference, request.auth, signal), request.signal)
     return { imageId }
+  }
+
+  /** What was not as it should be when the records were loaded. */
+  get problems(): readonly RecordProblem[] {
+    return this.#workshop.store.problems
   }
 
   /** The images that are here, sorted by id; with a filter, at most the one that it names. */

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
-import { RecordTable } from '../state/record-table.ts'
+import { type RecordProblem, RecordTable } from '../state/record-table.ts'
 import { imageNotHere } from './errors.ts'
 import type { StoredImage } from './image.ts'
 import { imageUser, parseImageConfig } from './image-config.ts'
@@ -37,6 +37,8 @@ export class ImageStore {
   readonly #shown = new WeakMap<ImageRecord, StoredImage>()
   /** Something could not be read, and may speak of any layer: none is deleted. */
   readonly #keepLayers: boolean
+  /** What was not as it should be when the records were loaded. */
+  readonly problems: readonly RecordProblem[]
   /** Layers that no image has yet, but the next pull may want, until when (milliseconds since the epoch). */
   readonly #kept = new Map<string, number>()
   /** Layers that pulls under way count on, with how many. */
@@ -52,12 +54,7 @@ export class ImageStore {
     const layers = this.#layerTable.load()
     this.#images = images.records
     this.#layers = layers.records
-    for (const { id, version, error } of [...images.unreadable, ...layers.unreadable]) {
-      log.error(
-        { id, version, error: String(error) },
-        'an image record cannot be read; it and all layers are left alone',
-      )
-    }
+    this.problems = [...images.problems, ...layers.problems]
     const present = folders.present()
     for (const layer of layers.records.values()) {
       folders.skipTo(layer.number)

@@ -20,6 +20,15 @@ export function readProcessStat(pid: number): ProcessStat | undefined {
   }
 }
 
+/** When a process started, in nanoseconds since the epoch, to a few hundredths of a second; undefined when it is not there. */
+export function startOfProcess(pid: number): bigint | undefined {
+  const ticks = readProcessStat(pid)?.startTime
+  if (ticks === undefined) return undefined
+  // USER_HZ is 100 on every architecture that Node runs on (time(7)); boot times are whole seconds.
+  const [, booted] = /^btime (\d+)$/m.exec(readFileSync('/proc/stat', 'utf8')) ?? []
+  return BigInt(booted ?? 0) * 1_000_000_000n + BigInt(ticks) * 10_000_000n
+}
+
 /** The name in the second field may hold blanks and parentheses; the last `)` ends it. */
 export function parseProcessStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

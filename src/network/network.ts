@@ -86,9 +86,6 @@ export class Network implements NetworkPort {
 
   /** Reads the configuration and keeps an eye on it. */
   start(): void {
-    for (const [sandboxId, error] of this.#unreadable) {
-      this.#log.error({ sandboxId, error }, 'an attachment record cannot be read; it is kept')
-    }
     this.#configured.start()
   }
 

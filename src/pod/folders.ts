@@ -1,5 +1,7 @@
-import { chmodSync, chownSync, mkdirSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { errnoOf } from '../lib/errors.ts'
+import { isId } from '../state/stored-fields.ts'
 import type { Layout } from './layout.ts'
 
 /**
@@ -17,8 +19,19 @@ export function makeFolders(layout: Layout): void {
   ]
   for (const { path, mode } of folders) {
     mkdirSync(path, { recursive: true, mode })
-    // Whatever the umask is, and whatever an earlier version has made.
-    if (path !== layout.root && path !== layout.state) chmodSync(path, mode)
+    // Whatever the umask is, and whatever an earlier version has made. A disk that is read-only stays as it is.
+    const isOurs = path !== layout.root && path !== layout.state
+    if (isOurs && (statSync(path).mode & 0o777) !== mode) chmodSync(path, mode)
+  }
+}
+
+/** The names in a folder that are ids; none when there is no such folder. */
+export function folderIds(folder: string): string[] {
+  try {
+    return readdirSync(folder).filter(isId)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return []
+    throw error
   }
 }
 

@@ -76,7 +76,8 @@ function readInfra(layout: SandboxLayout): { readonly pid: number; readonly star
   try {
     return JSON.parse(readFileSync(infraFile(layout), 'utf8')) as { pid: number; startTime: string }
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    // Cut off on a full disk, before there was a process.
+    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error
   }
 }

@@ -16,6 +16,11 @@ export class Layout {
     return join(this.root, 'berth.db')
   }
 
+  /** The second copies of the records. */
+  get recordCopies(): string {
+    return join(this.state, 'records')
+  }
+
   get images(): string {
     return join(this.root, 'images')
   }

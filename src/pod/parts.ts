@@ -18,6 +18,7 @@ import type { ContainerExits } from './exits.ts'
 import type { RuntimeHandlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
 import type { PipeHolder } from './pipe-holder.ts'
+import type { RecordKeeping } from './record-keeping.ts'
 import type { Stop } from './stop-container.ts'
 import type { Trash } from './trash.ts'
 
@@ -28,6 +29,7 @@ export interface PodParts {
   readonly handlers: RuntimeHandlers
   readonly sandboxes: Store<SandboxRecord>
   readonly containers: Store<ContainerRecord>
+  readonly records: RecordKeeping
   readonly operations: Operations
   readonly exits: ContainerExits
   readonly trash: Trash

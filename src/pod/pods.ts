@@ -17,7 +17,8 @@ import { nriHost } from './nri-host.ts'
 import type { PodParts } from './parts.ts'
 import { connectToPort, readySandbox } from './port-forward.ts'
 import { reattachContainers } from './reattach.ts'
-import { reconcile } from './reconcile.ts'
+import type { Finding } from '../state/finding.ts'
+import { Reconciler } from './reconcile/reconciler.ts'
 import { recover } from './recover.ts'
 import { removeContainer } from './remove-container.ts'
 import { removeSandbox } from './remove-sandbox.ts'
@@ -33,18 +34,25 @@ const reconcileMs = 60_000
 /** The pod room's face: what can be done with pods, and what is known of them. Each operation is in a file of its own. */
 export class Pods {
   readonly #parts: PodParts
-  #reconciler: NodeJS.Timeout | undefined
+  readonly #reconciler: Reconciler
+  #rounds: NodeJS.Timeout | undefined
 
   constructor(parts: PodParts) {
     this.#parts = parts
+    this.#reconciler = new Reconciler(parts)
   }
 
-  /** To be called once, before anything else. From then on what nobody owns is swept now and then. */
+  /**
+   * To be called once, before anything else. From then on what nobody owns is swept, at once and every minute; nobody has to
+   * wait for that.
+   */
   async recover(): Promise<void> {
     await recover(this.#parts)
-    this.#reconciler = setInterval(() => {
-      reconcile(this.#parts).catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
-    }, reconcileMs).unref()
+    const round = () => {
+      this.reconcile().catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
+    }
+    this.#rounds = setInterval(round, reconcileMs).unref()
+    round()
   }
 
   /** To be called after {@link recover}: NRI plugins are started and may connect, and hear of what there is. */
@@ -54,7 +62,17 @@ export class Pods {
 
   /** Nothing is begun by itself any more. */
   close(): void {
-    clearInterval(this.#reconciler)
+    clearInterval(this.#rounds)
+  }
+
+  /** What is not in order, on the machine and in the records. */
+  check(): readonly Finding[] {
+    return this.#reconciler.check()
+  }
+
+  /** Puts in order what can be, and answers what was not. */
+  reconcile(): Promise<readonly Finding[]> {
+    return this.#reconciler.run()
   }
 
   runSandbox(config: PodSandboxConfig | undefined, runtimeHandler: string): Promise<string> {

@@ -1,4 +1,5 @@
 import { messageOf } from '../lib/errors.ts'
+import { startOfProcess } from '../linux/process-stat.ts'
 import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
@@ -52,16 +53,20 @@ async function reattach(
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)
   if (known) holdTerminal(parts, shim, id, known.terminal)
-  if (known?.adopted) return watch(parts, shim, container, known.pid)
+  if (known?.adopted) return watch(parts, shim, container, known.pid, BigInt(known.startedAt))
   if (known) return
   if (state.phase === 'starting') return endInterruptedStart(parts, container)
   if (state.phase !== 'running' && state.phase !== 'unknown') return
+  if (state.pid === 0) {
+    const message = 'its record was lost, and nothing tells of a process of it'
+    return void recordEvent(parts, id, { type: 'exit-lost', at: parts.clock(), message })
+  }
   const started = { pid: state.pid, startedAt: String(state.startedAt) }
   const terminal = parts.pipes.terminal(id)
   const held = terminal === undefined ? {} : { terminal: { holder: process.pid, fd: terminal } }
   await shim.request('adopt', { ...launchOf(parts, container), ...started, ...held })
   parts.log.info({ container: id }, 'a shim took over a running container')
-  watch(parts, shim, container, state.pid)
+  watch(parts, shim, container, state.pid, state.startedAt)
 }
 
 /** The shim is still at the start that an earlier berthd asked for. */
@@ -81,11 +86,19 @@ async function endInterruptedStart(parts: PodParts, container: ContainerRecord):
 }
 
 /** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */
-function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pid: number): void {
+function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pid: number, startedAt: bigint): void {
   const { id } = container
-  watchProcess(parts.reaper, pid, () => parts.cgroups.pids(container.cgroup).includes(pid))
+  // Somebody may have moved it to another cgroup. No process that got its pid later is as old.
+  const isStill = () => parts.cgroups.pids(container.cgroup).includes(pid) || isOlder(pid, startedAt)
+  watchProcess(parts.reaper, pid, isStill)
     .then((status) => shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) }))
     .catch((error) =>
       parts.log.error({ container: id, error: messageOf(error) }, 'the end of a container was not recorded'),
     )
+}
+
+/** Whether the process was there when the container's start was on record. */
+function isOlder(pid: number, startedAt: bigint): boolean {
+  const since = startOfProcess(pid)
+  return since !== undefined && since <= startedAt
 }

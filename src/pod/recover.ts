@@ -1,29 +1,36 @@
-import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.ts'
-import { listMountPoints } from '../linux/mount-facts.ts'
-import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
-import { infraProcessAlive, infraProcessPid, stopInfraProcess } from './infra-process.ts'
+import { recordEvent } from './container-events.ts'
+import { findLostRecords } from './find-lost-records.ts'
+import { stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { reattachContainers } from './reattach.ts'
-import { attempt, reconcile } from './reconcile.ts'
 import { removeContainerFiles } from './remove-container.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
 import { watchInfraProcess } from './watch-infra.ts'
+
+/** How long half-made sandboxes may hold up the start, in milliseconds: the network plugins that undo them may hang. */
+const undoPatience = 2000
+
+const restarted = 'the machine was restarted'
 
 /**
  * Brings the records and the machine together after berthd was away, however it ended. Total: no record makes it fail, and
  * none is deleted but for those of operations that no client ever got an id of. The API is served after this.
  */
 export async function recover(parts: PodParts): Promise<void> {
-  reportUnreadable(parts)
   parts.trash.sweep()
+  findLostRecords(parts)
+  if (parts.records.rebooted) endAllContainers(parts)
+  const undone: Promise<void>[] = []
   for (const sandbox of [...parts.sandboxes.all()]) {
-    if (sandbox.state.phase === 'creating') await undoSandbox(parts, sandbox)
+    if (sandbox.state.phase === 'creating') undone.push(undoSandbox(parts, sandbox))
     else parts.shims.restore(sandbox.id, sandbox.shim)
   }
+  await Promise.race([Promise.all(undone), delay(undoPatience, undefined, { ref: false })])
   for (const container of [...parts.containers.all()]) {
     if (container.state.phase !== 'creating') continue
     await attempt(parts, container.id, async () => {
@@ -33,16 +40,15 @@ export async function recover(parts: PodParts): Promise<void> {
   }
   const shims = new Set([...parts.sandboxes.all()].map((sandbox) => sandbox.shim))
   await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
-  stopLostSandboxes(parts)
-  for (const sandbox of parts.sandboxes.all()) if (sandbox.state.phase === 'ready') watchInfraProcess(parts, sandbox)
-  await reconcile(parts)
+  for (const sandbox of [...parts.sandboxes.all()]) {
+    await attempt(parts, sandbox.id, async () => takeUpSandbox(parts, sandbox))
+  }
 }
 
-function reportUnreadable(parts: PodParts): void {
-  for (const store of [parts.sandboxes, parts.containers]) {
-    for (const { id, version, error } of store.unreadable) {
-      parts.log.error({ id, version, error: messageOf(error) }, 'a record cannot be read; it is kept as it is')
-    }
+/** Nothing that ran before a restart of the machine runs now, whatever process has its pid. */
+function endAllContainers(parts: PodParts): void {
+  for (const { id } of [...parts.containers.all()]) {
+    recordEvent(parts, id, { type: 'exit-lost', at: parts.clock(), message: `${restarted} while it ran` })
   }
 }
 
@@ -67,25 +73,23 @@ async function undoSandbox(parts: PodParts, sandbox: SandboxRecord): Promise<voi
   }
 }
 
-/** Sandboxes whose namespaces are gone (the machine was restarted), and those whose stop was interrupted. */
-function stopLostSandboxes(parts: PodParts): void {
-  const mounts = new Set(listMountPoints())
-  for (const sandbox of [...parts.sandboxes.all()]) {
-    const { phase } = sandbox.state
-    if (phase !== 'stopping' && !(phase === 'ready' && isLost(parts, sandbox, mounts))) continue
-    const reason = 'its namespaces are gone: the machine was restarted, or they were unmounted'
-    stopKnownSandbox(parts, sandbox, reason).catch((error) => {
-      parts.log.error({ sandbox: sandbox.id, error: messageOf(error) }, 'a lost sandbox cannot be stopped yet')
-    })
-  }
+/** What has lost its namespaces otherwise is found by the reconciler. */
+function takeUpSandbox(parts: PodParts, sandbox: SandboxRecord): void {
+  if (sandbox.state.phase !== 'ready') return
+  if (!parts.records.rebooted) return watchInfraProcess(parts, sandbox)
+  stopKnownSandbox(parts, sandbox, restarted).catch((error) => {
+    parts.log.error(
+      { sandbox: sandbox.id, error: messageOf(error) },
+      'a sandbox of before the restart is not stopped yet',
+    )
+  })
 }
 
-function isLost(parts: PodParts, sandbox: SandboxRecord, mounts: ReadonlySet<string>): boolean {
-  const layout = parts.layout.sandbox(sandbox.id)
-  // A pod may have nothing but the host's namespaces.
-  if (!existsSync(layout.folder)) return true
-  const own = podNamespaces(sandbox.config.linux?.securityContext?.namespaceOptions)
-  if (own.net && !mounts.has(layout.netns)) return true
-  if (own.ipc && !mounts.has(layout.ipcns)) return true
-  return infraProcessPid(layout) !== undefined && !infraProcessAlive(layout)
+/** Does one part of a recovery; a failure is logged, and the rest goes on. */
+async function attempt(parts: PodParts, id: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    parts.log.error({ id, error: messageOf(error) }, 'not recovered')
+  }
 }

@@ -51,7 +51,8 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
 }
 
 function record(parts: PodParts, id: string, event: Parameters<typeof nextSandboxState>[1]): void {
-  parts.sandboxes.update(id, (before) => {
+  // A fact, not an intent: pods can be stopped on a full disk, too.
+  parts.sandboxes.note(id, (before) => {
     const state = nextSandboxState(before.state, event)
     return state === before.state ? before : { ...before, state }
   })

@@ -1,8 +1,10 @@
-import { mkdirSync } from 'node:fs'
+import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, errnoOf, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { processesWithArgument } from '../linux/find-processes.ts'
+import { kill } from '../linux/spawn.ts'
 import { ShimClient } from './client.ts'
 import { Heartbeat } from './heartbeat.ts'
 import type { ContainerExit } from './protocol.ts'
@@ -24,6 +26,14 @@ export interface ShimPoolListener {
   onLost(shim: string): void
 }
 
+/** A shim that is to end. */
+export interface StrayShim {
+  readonly shim: string
+  /** Of one that has lost its socket, and its name, to another. */
+  readonly pid?: number
+  end(): Promise<void>
+}
+
 /** How long a shim may take to end, in milliseconds. */
 const endPatience = 10_000
 
@@ -38,6 +48,8 @@ export class ShimPool implements Disposable {
   /** The sandboxes of each shim. */
   readonly #pods = new Map<string, Set<string>>()
   readonly #clients = new Map<string, Promise<ShimClient>>()
+  /** The processes that the clients are connected to. */
+  readonly #pids = new Map<string, number>()
   /** Shims without pods that are about to end: their numbers are not given until they have. */
   readonly #ending = new Set<string>()
   #closing = false
@@ -84,7 +96,11 @@ export class ShimPool implements Disposable {
 
   #keep(shim: string, open: (onClose: () => void) => Promise<ShimClient>): Promise<ShimClient> {
     // By the time that one has closed or failed, another may have taken its place.
-    const forget = () => this.#clients.get(shim) === client && this.#clients.delete(shim)
+    const forget = () => {
+      if (this.#clients.get(shim) !== client) return false
+      this.#pids.delete(shim)
+      return this.#clients.delete(shim)
+    }
     const client: Promise<ShimClient> = open(() => {
       if (forget() && !this.#closing && this.#pods.has(shim)) this.#listener.onLost(shim)
     })
@@ -95,6 +111,7 @@ export class ShimPool implements Disposable {
 
   /** A shim that does not answer any more is killed: its containers go on, and another takes them over. */
   #watch(shim: string, client: ShimClient): void {
+    this.#pids.set(shim, client.pid)
     const heartbeat = new Heartbeat(
       () => client.ping(),
       () => {
@@ -127,6 +144,27 @@ export class ShimPool implements Disposable {
   async endIdle(): Promise<void> {
     const idle = [...this.#clients.keys()].filter((shim) => !this.#pods.has(shim))
     await Promise.all(idle.map((shim) => this.#end(shim)))
+  }
+
+  /**
+   * Shims that run and are of no use: without pods (but for the first, which waits for the next pod), and those that another
+   * has displaced, whose socket was taken away. The containers of these have the other one, and two must not read one pipe.
+   */
+  strays(): StrayShim[] {
+    const idle = this.#socketNames().filter((shim) => shim !== '0' && !this.#pods.has(shim) && !this.#ending.has(shim))
+    const sockets = new Map([...this.#pids.keys()].map((shim) => [this.#socket(shim), shim]))
+    const displaced = processesWithArgument((argument) => sockets.has(argument)).flatMap(
+      ({ pid, args }): StrayShim[] => {
+        const shim = sockets.get(args[args.indexOf('--socket') + 1] ?? '')
+        if (shim === undefined || this.#pids.get(shim) === pid) return []
+        return [{ shim, pid, end: async () => void kill(pid, 'SIGKILL') }]
+      },
+    )
+    return [...idle.map((shim) => ({ shim, end: () => this.#end(shim) })), ...displaced]
+  }
+
+  #socketNames(): string[] {
+    return readdirSync(this.#options.folder).flatMap((name) => /^(\d+)\.sock$/.exec(name)?.[1] ?? [])
   }
 
   /** Ends a shim and waits until it has gone. */

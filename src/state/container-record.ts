@@ -63,6 +63,9 @@ const state = v.variant('phase', [
   v.object({ phase: v.literal('unknown'), pid, startedAt: timeText, message: text }),
 ])
 
+/** As `linux/cgroup` takes it: whatever else is in a record must not reach the cgroups of others. */
+const cgroupPath = v.pipe(text, v.regex(/^(\/(?!\.{1,2}(\/|$))[^/\0]+)+$/, 'is not the path of a cgroup'))
+
 const body = v.object({
   id: idText,
   sandboxId: idText,
@@ -72,7 +75,7 @@ const body = v.object({
   imageVolumes: v.exactOptional(imageVolumes),
   createdAt: timeText,
   logPath: text,
-  cgroup: text,
+  cgroup: cgroupPath,
   stopSignal: text,
   user,
   state,
@@ -119,7 +122,7 @@ export function salvageContainer(
     ...(volumes && { imageVolumes: volumes }),
     createdAt: salvaged(timeText, stored.createdAt, 0n),
     logPath: salvaged(text, stored.logPath, ''),
-    cgroup: salvaged(text, stored.cgroup, ''),
+    cgroup: salvaged(cgroupPath, stored.cgroup, ''),
     stopSignal: salvaged(text, stored.stopSignal, 'SIGTERM'),
     user: salvaged(user, stored.user, { uid: 0, gid: 0, groups: [] }),
     state: salvaged<ContainerState>(state, stored.state, { phase: 'unknown', pid: 0, startedAt: 0n, message }),

@@ -42,6 +42,14 @@ export class Store<T extends { readonly id: string }> {
     return record
   }
 
+  /** A record of what has been there all along: it shows whether or not it can be written. */
+  add(record: T): void {
+    const before = this.#records.get(record.id)
+    this.#records.set(record.id, record)
+    this.#table.note(record.id, record)
+    this.#tell(before, record)
+  }
+
   /** Calls `listener` after every change from now on, synchronously: the stores are as the change left them. */
   watch(listener: RecordListener<T>): void {
     this.#listeners.push(listener)

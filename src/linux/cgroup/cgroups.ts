@@ -16,6 +16,9 @@ export interface Cgroups {
   /** Whether there is such a cgroup (in any hierarchy). */
   exists(path: string): boolean
 
+  /** The names of the cgroups directly below (in any hierarchy); empty when there is no such cgroup. */
+  children(path: string): string[]
+
   /** The processes in the cgroup and below it, in no order; empty when there is no such cgroup. */
   pids(path: string): number[]
 

@@ -17,6 +17,11 @@ export class FakeCgroups implements Cgroups {
     return this.#below(path).length > 0
   }
 
+  children(path: string): string[] {
+    const below = [...this.processes.keys()].filter((each) => each.startsWith(`${path}/`))
+    return [...new Set(below.map((each) => each.slice(path.length + 1).split('/')[0] as string))]
+  }
+
   pids(path: string): number[] {
     return this.#below(path).flatMap((each) => this.processes.get(each) ?? [])
   }

@@ -36,6 +36,11 @@ export function cgroupAt(cgroupsPath: string, driver: CgroupDriver): string {
   return `${expandSlice(slice)}/${prefix}-${name}.scope`
 }
 
+/** The id of the container that a cgroup with this name is of; undefined when it is not of one of Berth's. */
+export function containerOfCgroup(name: string): string | undefined {
+  return /^(?:cri-berth-)?([0-9a-f]{64})(?:\.scope)?$/.exec(name)?.[1]
+}
+
 /** The path of a pod's own cgroup. Throws invalid-argument as {@link containerCgroup} does. */
 export function parentPath(parent: string, driver: CgroupDriver): string {
   if (lastPart(parent).endsWith('.slice')) return expandSlice(lastPart(parent))

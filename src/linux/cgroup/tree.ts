@@ -16,16 +16,25 @@ export function readIfThere(folder: string, file: string): string | undefined {
   }
 }
 
-/** The cgroup and all below it as folders, the deepest first; empty when it is not there. */
-export function foldersDeepestFirst(folder: string): string[] {
-  let names: string[]
+/** The names of the cgroups directly below; undefined when it is not there. */
+function namesBelow(folder: string): string[] | undefined {
   try {
-    names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
+    return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => (entry.isDirectory() ? [entry.name] : []))
   } catch (error) {
-    if (isGone(error)) return []
+    if (isGone(error)) return undefined
     throw error
   }
-  return [...names.flatMap((name) => foldersDeepestFirst(join(folder, name))), folder]
+}
+
+/** The names of the cgroups directly below; none when it is not there. */
+export function childrenOf(folder: string): string[] {
+  return namesBelow(folder) ?? []
+}
+
+/** The cgroup and all below it as folders, the deepest first; empty when it is not there. */
+export function foldersDeepestFirst(folder: string): string[] {
+  const names = namesBelow(folder)
+  return names ? [...names.flatMap((name) => foldersDeepestFirst(join(folder, name))), folder] : []
 }
 
 /** The processes of a cgroup and of all below it. */

@@ -12,7 +12,7 @@ import { cgroupFolder } from './path.ts'
 import { readPressure } from './pressure.ts'
 import { applySettings } from './settings.ts'
 import { v1Settings } from './settings-v1.ts'
-import { foldersDeepestFirst, pidsBelow, readIfThere, removeTrees } from './tree.ts'
+import { childrenOf, foldersDeepestFirst, pidsBelow, readIfThere, removeTrees } from './tree.ts'
 import type { CgroupDetails, CgroupUsage } from './usage.ts'
 
 /** Version 1: a hierarchy for each controller (Documentation/admin-guide/cgroup-v1/). */
@@ -26,6 +26,10 @@ export class CgroupsV1 implements Cgroups {
 
   exists(path: string): boolean {
     return this.#folders(path).some((folder) => existsSync(folder))
+  }
+
+  children(path: string): string[] {
+    return [...new Set(this.#folders(path).flatMap(childrenOf))]
   }
 
   /** A process is in one cgroup of each hierarchy; the runtime puts it into the same one everywhere, but not every hierarchy must be there. */

@@ -12,7 +12,7 @@ import { cgroupFolder } from './path.ts'
 import { readPressure } from './pressure.ts'
 import { applySettings } from './settings.ts'
 import { v2Settings } from './settings-v2.ts'
-import { pidsBelow, readIfThere, removeTrees } from './tree.ts'
+import { childrenOf, pidsBelow, readIfThere, removeTrees } from './tree.ts'
 import type { CgroupDetails, CgroupUsage } from './usage.ts'
 
 /** Version 2: one hierarchy (Documentation/admin-guide/cgroup-v2.rst). */
@@ -27,6 +27,10 @@ export class CgroupsV2 implements Cgroups {
 
   exists(path: string): boolean {
     return existsSync(cgroupFolder(this.#root, path))
+  }
+
+  children(path: string): string[] {
+    return childrenOf(cgroupFolder(this.#root, path))
   }
 
   pids(path: string): number[] {
