@@ -9,11 +9,13 @@ import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
+import { defaultParent } from '../linux/cgroup/names.ts'
 import { keepDescriptors } from '../linux/close-on-exec.ts'
 import { takeLock } from '../linux/lock-file.ts'
 import { setOomScore } from '../linux/oom-score.ts'
 import { Reaper } from '../linux/reaper.ts'
 import { becomeSubreaper } from '../linux/subreaper.ts'
+import { SystemdUnits } from '../linux/systemd/systemd-units.ts'
 import { Network } from '../network/network.ts'
 import { Nri } from '../nri/nri.ts'
 import { withoutNri } from '../nri/port.ts'
@@ -102,7 +104,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const pods = new Pods({
     layout,
     settings: {
-      cgroupParent: config.cgroup_parent,
+      cgroupParent: defaultParent(config.cgroup_parent, standard.cgroupDriver),
       cgroupDriver: standard.cgroupDriver,
       cdiDirs: config.cdi_dirs,
       hooksDirs: config.hooks_dirs,
@@ -123,6 +125,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     shims,
     nri,
     cgroups,
+    units: new SystemdUnits(),
     warmup: new AttachWarmup(),
     reaper,
     host: standard.host,

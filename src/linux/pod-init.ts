@@ -18,17 +18,22 @@ export interface PodInitRequest {
   readonly path: string
   /** Its user and group id, as its user namespace counts: one that nobody else has. */
   readonly id: number
+  /** Moves the process of that pid into the cgroup that the init is to be in; everything that it starts is there too. */
+  readonly place: (pid: number) => Promise<void>
   /** Called with its pid when it is to stay: if this process ends or throws before that has returned, the init ends too. */
   readonly record: (pid: number) => void
 }
 
 /**
+ * It begins when it is in its cgroup, which then is the root of the cgroup namespace that it makes.
+ *
  * The mount namespace is made before the user namespace is entered, and so does not belong to that: otherwise all mounts would
  * hang together for good, and those of the host would stay busy (mount_namespaces(7), "locked").
  *
  * A shell that runs something in the background gives it no stdin; the descriptor 3 does.
  */
 const launcher = `
+  read _ || exit 1
   id=$1; script=$2; shift 2
   exec unshare --mount --cgroup "$@" unshare --pid sh -c '
     exec 3<&0
@@ -84,6 +89,11 @@ export async function startPodInit(reaper: Reaper, request: PodInitRequest): Pro
     for (const fd of [go.read, words.write, idle.read, idle.write, bothEnds]) closeSync(fd)
   }
   try {
+    await request.place(launched).catch((error) => {
+      closeSync(words.read)
+      throw error
+    })
+    writeSync(go.write, '\n')
     const pid = await untilReady(reaper, launched, words.read)
     faultPoint('pod-init:started')
     leaveEmptyRoot(pid)
@@ -95,7 +105,7 @@ export async function startPodInit(reaper: Reaper, request: PodInitRequest): Pro
     writeSync(go.write, '\n')
     return pid
   } finally {
-    // Without the line before, this is its end.
+    // Without the lines before, this is its end.
     closeSync(go.write)
   }
 }

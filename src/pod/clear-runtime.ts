@@ -1,5 +1,5 @@
 import { rmSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -26,7 +26,7 @@ export function clearRuntime(parts: PodParts, container: ContainerRecord): Promi
 async function clear(parts: PodParts, container: ContainerRecord): Promise<void> {
   if (parts.containers.get(container.id)?.state.phase === 'created') return
   const sandbox = getSandbox(parts, container.sandboxId)
-  const { command } = parts.handlers.of(sandbox)
+  const { command, cgroupDriver } = parts.handlers.of(sandbox)
   try {
     const shim = await parts.shims.get(sandbox.shim)
     await shim.request('delete', { id: container.id, runtime: command }, AbortSignal.timeout(patienceMs))
@@ -37,6 +37,10 @@ async function clear(parts: PodParts, container: ContainerRecord): Promise<void>
     rmSync(join(command.root, container.id), { recursive: true, force: true })
   }
   faultPoint('clear-runtime:deleted')
+  // The OCI runtime has systemd stop the scope, when it knows of the container.
+  if (cgroupDriver === 'systemd' && parts.cgroups.exists(container.cgroup)) {
+    await parts.units.stop(basename(container.cgroup))
+  }
   await parts.cgroups.remove(container.cgroup)
   faultPoint('clear-runtime:cleared')
 }

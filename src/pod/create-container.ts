@@ -82,7 +82,7 @@ async function make(
   const id = newId()
   const layout = parts.layout.container(id)
   const handler = parts.handlers.of(sandbox)
-  const cgroup = containerCgroup(podCgroup(parts, sandbox.config), id, handler.cgroupDriver)
+  const cgroup = containerCgroup(podCgroup(parts, sandbox.config, handler.cgroupDriver), id, handler.cgroupDriver)
   const userns = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions)
   const owner = userns && { userns: parts.layout.sandbox(sandbox.id).userns, hostId: userns.hostID }
   await using undo = new UndoStack(parts.log.child({ container: id }))

@@ -18,12 +18,14 @@ const initId = 65535
  * It is on record before it is there to stay: a crash on the way leaves none.
  *
  * @param userns the mapping of the pod's own user namespace
+ * @param place moves it into its cgroup
  */
 export async function startInfraProcess(
   reaper: Reaper,
   layout: SandboxLayout,
   own: { readonly net: boolean; readonly ipc: boolean; readonly uts: boolean },
   userns: IdMapping | undefined,
+  place: (pid: number) => Promise<void>,
 ): Promise<void> {
   const pid = await startPodInit(reaper, {
     namespaces: {
@@ -33,6 +35,7 @@ export async function startInfraProcess(
       ...(own.uts && { uts: layout.utsns }),
     },
     path: layout.pidns,
+    place,
     id: Math.min(initId, (userns?.size ?? Number.POSITIVE_INFINITY) - 1),
     record(pid) {
       const started = startTime(pid)

@@ -6,6 +6,7 @@ import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
 import type { Reaper } from '../linux/reaper.ts'
+import type { SystemdUnits } from '../linux/systemd/systemd-units.ts'
 import type { NetworkPort } from '../network/port.ts'
 import type { NriPort } from '../nri/port.ts'
 import type { HostFacts } from '../oci/host-facts.ts'
@@ -45,6 +46,7 @@ export interface PodParts {
   readonly shims: ShimPool
   readonly nri: NriPort
   readonly cgroups: Cgroups
+  readonly units: Pick<SystemdUnits, 'startScope' | 'stop'>
   readonly warmup: AttachWarmup
   readonly reaper: Reaper
   readonly host: HostFacts

@@ -4,6 +4,7 @@ import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
 import { recordEvent } from './container-events.ts'
 import { findLostRecords } from './find-lost-records.ts'
+import { clearInfraCgroup } from './infra-cgroup.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { reattachContainers } from './reattach.ts'
@@ -61,6 +62,7 @@ async function undoSandbox(parts: PodParts, sandbox: SandboxRecord): Promise<voi
   try {
     await parts.network.detach(sandbox.id)
     stopInfraProcess(layout)
+    await clearInfraCgroup(parts, sandbox)
     removeSandboxFolder(layout)
     parts.sandboxes.delete(sandbox.id)
   } catch (error) {

@@ -87,7 +87,7 @@ async function make(
   checkSandboxUser(config)
   const userns = sandboxUserNamespace(config, parts.handlers.get(runtimeHandler))
   const { command, cgroupDriver } = parts.handlers.usable(runtimeHandler)
-  const cgroup = parentPath(podCgroup(parts, config), cgroupDriver)
+  const cgroup = parentPath(podCgroup(parts, config, cgroupDriver), cgroupDriver)
   const attachesNetwork = !onHostNetwork(config)
   if (attachesNetwork) requireNetwork(parts)
 

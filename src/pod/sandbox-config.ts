@@ -1,6 +1,7 @@
 import { hostname as hostsName } from 'node:os'
 import { NamespaceMode, type PodSandboxConfig, type PodSandboxMetadata, Protocol } from '../gen/cri_pb.ts'
 import { invalidArgument } from '../lib/errors.ts'
+import { type CgroupDriver, defaultParent } from '../linux/cgroup/names.ts'
 import type { HostPort, PodDns } from '../network/port.ts'
 import type { PodParts } from './parts.ts'
 
@@ -77,6 +78,6 @@ export function sandboxHostname(config: PodSandboxConfig): string {
 }
 
 /** The cgroup that the pod's containers are made in, as the kubelet writes it; Berth's own for a pod that names none. */
-export function podCgroup(parts: Pick<PodParts, 'settings'>, config: PodSandboxConfig): string {
-  return config.linux?.cgroupParent || parts.settings.cgroupParent
+export function podCgroup(parts: Pick<PodParts, 'settings'>, config: PodSandboxConfig, driver: CgroupDriver): string {
+  return config.linux?.cgroupParent || defaultParent(parts.settings.cgroupParent, driver)
 }

@@ -3,6 +3,7 @@ import { failedPrecondition } from '../lib/errors.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
+import { placeInfraProcess } from './infra-cgroup.ts'
 import { infraProcessPid, startInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { watchInfraProcess } from './watch-infra.ts'
@@ -24,7 +25,9 @@ export function makeSharedPidNamespace(parts: PodParts, sandbox: SandboxRecord):
       const layout = parts.layout.sandbox(sandbox.id)
       if (infraProcessPid(layout) !== undefined) return
       const options = sandbox.config.linux?.securityContext?.namespaceOptions
-      await startInfraProcess(parts.reaper, layout, podNamespaces(options), podUserNamespace(options))
+      await startInfraProcess(parts.reaper, layout, podNamespaces(options), podUserNamespace(options), (pid) =>
+        placeInfraProcess(parts, sandbox, pid),
+      )
       watchInfraProcess(parts, sandbox)
     },
     () => failedPrecondition(`sandbox "${sandbox.id}" is getting its shared PID namespace`),

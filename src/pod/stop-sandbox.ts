@@ -3,6 +3,7 @@ import { faultPoint } from '../lib/fault-point.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
 import { clearRuntime } from './clear-runtime.ts'
+import { clearInfraCgroup } from './infra-cgroup.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -37,6 +38,7 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([
         parts.network.detach(sandbox.id),
+        clearInfraCgroup(parts, sandbox),
         ...containers.map((container) => clearRuntime(parts, container)),
       ])
       faultPoint('stop-sandbox:cleared')

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { NamespaceMode } from '../../src/gen/cri_pb.ts'
+import { detectCgroups } from '../../src/linux/cgroup/cgroups.ts'
 import { pinUserNamespace } from '../../src/linux/user-namespace.ts'
 import { becomeSubreaper } from '../../src/linux/subreaper.ts'
 import { Reaper } from '../../src/linux/reaper.ts'
@@ -69,6 +71,25 @@ test('the init of a shared PID namespace shows nothing of the host', { timeout: 
     assert.match(await exec(container, 'ls /proc/1/root/'), /Permission denied/)
   })
 
+  await part('it is in the pod’s cgroup, which is all that it sees, and goes with the pod', async () => {
+    const cgroupParent = `${berthd.place.cgroupParent}/pod1`
+    const pod = await client.runSandbox(client.sandboxConfig('cgroup', { linux: { ...linux, cgroupParent } }))
+    const container = await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', { linux }))
+    const { pid } = JSON.parse(readFileSync(join(berthd.place.state, 'sandboxes', pod, 'infra.json'), 'utf8')) as {
+      pid: number
+    }
+    const cgroups = readFileSync(`/proc/${pid}/cgroup`, 'utf8').trim().split('\n')
+    for (const line of cgroups) assert.ok(line.endsWith(`:${cgroupParent}/${pod}`), line)
+    // Seen from its own cgroup namespace.
+    const seen = spawnSync('nsenter', ['-t', String(pid), '-C', 'cat', `/proc/${pid}/cgroup`], { encoding: 'utf8' })
+    for (const line of seen.stdout.trim().split('\n')) assert.match(line, /^\d+:[^:]*:\/$/)
+    await client.runtime.stopPodSandbox({ podSandboxId: pod })
+    const left = detectCgroups()
+    for (const id of [pod, container]) assert.ok(!left.exists(`${cgroupParent}/${id}`))
+    // The pod's own is the kubelet's to remove, and empty.
+    await left.remove(cgroupParent)
+  })
+
   await part('its mounts keep nothing of the host busy', async () => {
     const pod = await client.runSandbox(client.sandboxConfig('mounts', { linux }))
     await client.runContainer(pod, client.containerConfig('c', 'sleep 1000', { linux }))
@@ -93,13 +114,14 @@ test('an init in a user namespace, and one whose maker dies', { timeout: 60_000 
   })
   await pinUserNamespace(reaper, { hostId: 300_000, length: 65_536 }, user, paths)
   const namespaces = { user, ...paths }
+  const place = async () => {}
 
   await t.test('its namespaces are those of the pod, its mounts not', async () => {
     let recorded = 0
     const record = (pid: number) => {
       recorded = pid
     }
-    const pid = await startPodInit(reaper, { namespaces, path, id: 65_535, record })
+    const pid = await startPodInit(reaper, { namespaces, path, id: 65_535, place, record })
     assert.equal(recorded, pid)
     assert.deepEqual(readdirSync(`/proc/${pid}/root`), [])
     assert.match(readFileSync(`/proc/${pid}/status`, 'utf8'), /^Uid:\t365535\t.*CapEff:\t0+\n.*CapBnd:\t0+\n/ms)
@@ -118,13 +140,13 @@ test('an init in a user namespace, and one whose maker dies', { timeout: 60_000 
       started = pid
       throw new Error('the disk is full')
     }
-    await assert.rejects(startPodInit(reaper, { namespaces, path, id: 65_535, record }), /the disk is full/)
+    await assert.rejects(startPodInit(reaper, { namespaces, path, id: 65_535, place, record }), /the disk is full/)
     await eventually('it ends', async () => !existsSync(`/proc/${started}`) || undefined)
   })
 
   await t.test('what cannot be entered is told', async () => {
     const bad = { net: join(folder, 'none') }
-    await assert.rejects(startPodInit(reaper, { namespaces: bad, path, id: 65_535, record() {} }), {
+    await assert.rejects(startPodInit(reaper, { namespaces: bad, path, id: 65_535, place, record() {} }), {
       message: /cannot start the init of a pod's PID namespace: .*nsenter: .*none/,
     })
   })

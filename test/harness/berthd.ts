@@ -31,18 +31,20 @@ const lasting =
 export class Berthd {
   readonly place: Surroundings
   readonly #before: MachineState
+  readonly #launcher: readonly string[]
   #process: ChildProcess | undefined
 
-  private constructor(place: Surroundings, before: MachineState) {
+  private constructor(place: Surroundings, before: MachineState, launcher: readonly string[]) {
     this.place = place
     this.#before = before
+    this.#launcher = launcher
   }
 
   /** Starts one for the test `t`; waits until it serves. */
   static async start(t: TestContext, options: SurroundingsOptions = {}): Promise<Berthd> {
     await takeMachine()
     const before = machineState({ mark: 'berth-test-none', folders: [], ignore: /^$/ })
-    const berthd = new Berthd(makeSurroundings(options), before)
+    const berthd = new Berthd(makeSurroundings(options), before, options.launcher ?? [])
     t.after(() => berthd.#end(t))
     await berthd.start()
     return berthd
@@ -62,7 +64,8 @@ export class Berthd {
   async start(): Promise<void> {
     const log = openSync(this.place.logFile, 'a')
     const main = join(repository, 'src/daemon/main.ts')
-    this.#process = spawn(process.execPath, [main, '--config', this.place.configFile], {
+    const [file = '', ...args] = [...this.#launcher, process.execPath, main, '--config', this.place.configFile]
+    this.#process = spawn(file, args, {
       cwd: repository,
       stdio: ['ignore', log, log],
     })

@@ -40,6 +40,8 @@ export interface SurroundingsOptions {
   readonly config?: TomlTable
   /** Registries that stand in for others: `{ 'docker.io': '127.0.0.1:5000' }`, spoken to in plain HTTP. */
   readonly mirrors?: Readonly<Record<string, string>>
+  /** A command that runs berthd, with the command line after it. It must put berthd in its own place (exec). */
+  readonly launcher?: readonly string[]
   /** No CNI configuration is written. */
   readonly withoutNetwork?: boolean
 }

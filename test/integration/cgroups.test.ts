@@ -131,6 +131,21 @@ for (const machine of machines) {
     assert.ok(!cgroups.exists(`${parent}/pod`))
   })
 
+  test(`${name}: a process is moved into a cgroup that is made for it`, async () => {
+    make(machine, `${parent}/pod/other`)
+    const pid = start(machine, `${parent}/pod/other`, 'exec sleep 1000')
+    await eventually('it is in', () => (cgroups.pids(`${parent}/pod/other`).includes(pid) ? true : undefined))
+    cgroups.place(`${parent}/new/inner`, pid)
+    assert.deepEqual(cgroups.pids(`${parent}/new/inner`), [pid])
+    assert.deepEqual(cgroups.pids(`${parent}/pod/other`), [])
+    // It is there already.
+    cgroups.place(`${parent}/new/inner`, pid)
+    await cgroups.kill(parent)
+    await exits.get(pid)
+    assert.throws(() => cgroups.place(`${parent}/new/inner`, pid), { code: 'ESRCH' })
+    await cgroups.remove(parent)
+  })
+
   test(`${name}: a paused cgroup can be killed`, async () => {
     make(machine, path)
     const pid = start(machine, path, 'exec sleep 1000')

@@ -37,6 +37,12 @@ export interface Cgroups {
    */
   remove(path: string, timeoutMs?: number): Promise<void>
 
+  /**
+   * Moves a process, with all its threads, into the cgroup, which is made if it is not there. Throws ESRCH when the process
+   * has ended.
+   */
+  place(path: string, pid: number): void
+
   /** How many processes the kernel has killed there for want of memory; 0 when that is not known. */
   oomKills(path: string): number
 

@@ -40,6 +40,17 @@ export class FakeCgroups implements Cgroups {
     for (const each of this.#below(path)) this.processes.delete(each)
   }
 
+  place(path: string, pid: number): void {
+    this.calls.push(`place ${pid} ${path}`)
+    for (const [other, pids] of this.processes) {
+      this.processes.set(
+        other,
+        pids.filter((each) => each !== pid),
+      )
+    }
+    this.processes.set(path, [...(this.processes.get(path) ?? []), pid])
+  }
+
   oomKills(path: string): number {
     return this.oomKillCounts.get(path) ?? 0
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { containerCgroup, expandSlice, parentPath } from './names.ts'
+import { containerCgroup, defaultParent, expandSlice, parentPath } from './names.ts'
 
 test('slices expand as systemd does', () => {
   assert.equal(expandSlice('kubepods.slice'), '/kubepods.slice')
@@ -42,4 +42,11 @@ test('parents that do not fit are refused', () => {
   for (const parent of ['', '/', '//', '/../x', '/a/./b', '/a:b', '/a\n']) {
     assert.throws(() => containerCgroup(parent, 'c1', 'cgroupfs'), /not a path below the root/, parent)
   }
+})
+
+test('pods that name no parent have one in the form of the driver', () => {
+  assert.equal(defaultParent('/berth', 'cgroupfs'), '/berth')
+  assert.equal(defaultParent('/berth', 'systemd'), 'berth.slice')
+  assert.equal(defaultParent('/a/b', 'systemd'), 'a-b.slice')
+  assert.equal(defaultParent('/system.slice', 'systemd'), '/system.slice')
 })

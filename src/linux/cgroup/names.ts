@@ -41,6 +41,12 @@ export function containerOfCgroup(name: string): string | undefined {
   return /^(?:cri-berth-)?([0-9a-f]{64})(?:\.scope)?$/.exec(name)?.[1]
 }
 
+/** The cgroup parent of pods that name none, in the form of the driver: `/a/b`, or for systemd `a-b.slice`. */
+export function defaultParent(configured: string, driver: CgroupDriver): string {
+  if (driver === 'cgroupfs' || configured.endsWith('.slice')) return configured
+  return `${configured.split('/').filter(Boolean).join('-')}.slice`
+}
+
 /** The path of a pod's own cgroup. Throws invalid-argument as {@link containerCgroup} does. */
 export function parentPath(parent: string, driver: CgroupDriver): string {
   if (lastPart(parent).endsWith('.slice')) return expandSlice(lastPart(parent))

@@ -9,6 +9,7 @@ import { killListed, killUntilEmpty } from './kill-processes.ts'
 import type { CgroupHierarchy } from './layout.ts'
 import type { CgroupLimits } from './limits.ts'
 import { cgroupFolder } from './path.ts'
+import { makeCgroup, placeIn } from './place.ts'
 import { readPressure } from './pressure.ts'
 import { applySettings } from './settings.ts'
 import { v1Settings } from './settings-v1.ts'
@@ -50,6 +51,10 @@ export class CgroupsV1 implements Cgroups {
 
   async remove(path: string, timeoutMs = 2_000): Promise<void> {
     await removeTrees(this.#folders(path), timeoutMs)
+  }
+
+  place(path: string, pid: number): void {
+    for (const { root } of this.#hierarchies) placeIn(makeCgroup(root, path), pid)
   }
 
   /** The counter of memory.oom_control is that of one cgroup alone (since Linux 4.13). */

@@ -9,6 +9,7 @@ import { keyedValue } from './keyed-file.ts'
 import { killListed, killUntilEmpty, refuseOwn } from './kill-processes.ts'
 import type { CgroupLimits } from './limits.ts'
 import { cgroupFolder } from './path.ts'
+import { makeCgroup, placeIn } from './place.ts'
 import { readPressure } from './pressure.ts'
 import { applySettings } from './settings.ts'
 import { v2Settings } from './settings-v2.ts'
@@ -53,6 +54,10 @@ export class CgroupsV2 implements Cgroups {
 
   async remove(path: string, timeoutMs = 2_000): Promise<void> {
     await removeTrees([cgroupFolder(this.#root, path)], timeoutMs)
+  }
+
+  place(path: string, pid: number): void {
+    placeIn(makeCgroup(this.#root, path), pid)
   }
 
   /** The counter of memory.events includes the cgroups below. */
