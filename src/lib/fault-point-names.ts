@@ -40,6 +40,9 @@ export const faultPointNames = [
   'start-container:told',
   'start-container:running',
 
+  'shim-output:taken',
+  'shim-output:appended',
+
   'shim-adopt:begun',
   'shim-adopt:adopted',
 

@@ -14,6 +14,11 @@ export function openFifoForContainer(path: string): number {
   return openSync(path, constants.O_RDWR)
 }
 
+/** Opens a named pipe for a process that both writes and reads it, without blocking. */
+export function openFifoForBoth(path: string): number {
+  return openSync(path, constants.O_RDWR | constants.O_NONBLOCK)
+}
+
 /** Opens a named pipe to read from without blocking, whether or not there is a writer yet. */
 export function openFifoForReading(path: string): number {
   return openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

@@ -37,6 +37,8 @@ export const libc = {
   llistxattr: lib.func('long llistxattr(const char *path, void *list, size_t size)'),
   utimensat: lib.func('int utimensat(int dirfd, const char *path, const void *times, int flags)'),
   syncfs: lib.func('int syncfs(int fd)'),
+  splice: lib.func('long splice(int from, void *from_offset, int to, void *to_offset, size_t length, uint flags)'),
+  fallocate: lib.func('int fallocate(int fd, int mode, int64 offset, int64 length)'),
   posix_spawn: lib.func(
     'int posix_spawn(void *pid, const char *path, const void *actions, const void *attr, const char **argv, const char **envp)',
   ),

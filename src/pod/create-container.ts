@@ -24,6 +24,7 @@ import { imageMounts, imageVolumesOf, mountImageVolumes } from './image-volumes.
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
 import { recordOfAdjusted } from './nri-adjusted.ts'
 import type { PodParts } from './parts.ts'
+import { outputPipes } from './pipe-holder.ts'
 import { removeContainerFiles } from './remove-container.ts'
 import { podCgroup } from './sandbox-config.ts'
 import { makeSharedPidNamespace, sharesPidNamespace } from './shared-pid-namespace.ts'
@@ -142,11 +143,9 @@ async function make(
   if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
   writeBundle(layout.bundle, spec)
   faultPoint('create-container:bundle-written')
-  if (!config.tty) {
-    for (const name of ['stdout', 'stderr']) makeFifo(join(layout.bundle, name))
-    parts.pipes.hold(id, layout.bundle)
-    undo.add('let go of its pipes', () => parts.pipes.release(id))
-  }
+  for (const name of outputPipes(config.tty)) makeFifo(join(layout.bundle, name))
+  parts.pipes.hold(id, layout.bundle, config.tty)
+  undo.add('let go of its pipes', () => parts.pipes.release(id))
   if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
   if (owner) givePipes(layout.bundle, owner.hostId)
   faultPoint('create-container:pipes-made')

@@ -3,6 +3,11 @@ import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
 import { openFifoForReading, openFifoForWriting } from '../linux/fifo.ts'
 
+/** The named pipes in a bundle: those of the container, or the one through which what its terminal shows goes to the log. */
+export function outputPipes(tty: boolean): readonly string[] {
+  return tty ? ['stdout'] : ['stdout', 'stderr']
+}
+
 /**
  * berthd's hold on the output pipes of containers. It never reads them: as long as it has them open, what a container wrote
  * just before it ended stays in the pipe, even if the container's shim is dead at that moment (pipe(7): a pipe's content is
@@ -13,10 +18,17 @@ export class PipeHolder {
   readonly #terminals = new Map<string, number>()
   readonly #stdins = new Map<string, number>()
 
-  hold(containerId: string, bundle: string): void {
+  hold(containerId: string, bundle: string, tty: boolean): void {
     if (this.#held.has(containerId)) return
     const fds: number[] = []
-    for (const name of ['stdout', 'stderr']) fds.push(openFifoForReading(join(bundle, name)))
+    for (const name of outputPipes(tty)) {
+      try {
+        fds.push(openFifoForReading(join(bundle, name)))
+      } catch (error) {
+        // A terminal of an earlier berthd has no pipe.
+        if (!tty || errnoOf(error) !== 'ENOENT') throw error
+      }
+    }
     this.#held.set(containerId, fds)
   }
 

@@ -46,7 +46,7 @@ async function reattach(
 ): Promise<void> {
   const { id, config, state } = container
   const { bundle } = parts.layout.container(id)
-  if (!config.tty) parts.pipes.hold(id, bundle)
+  parts.pipes.hold(id, bundle, config.tty)
   holdEndingStdin(parts, container)
   if (known?.starting) return joinStart(parts, shim, container)
   if (known) recordEvent(parts, id, { type: 'started', pid: known.pid, at: BigInt(known.startedAt) })

@@ -1,57 +1,93 @@
-import { createClock } from '../lib/clock.ts'
+import { join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import { openFifoForReading } from '../linux/fifo.ts'
+import { ReadableWatch } from '../linux/readable.ts'
 import { AttachClient } from './attach-client.ts'
-import { formatTimestamp, LogFormatter, type LogStream } from './cri-log.ts'
-import { LogFile } from './log-file.ts'
-import { OutputReader } from './output-reader.ts'
+import { ContainerLog } from './container-log.ts'
+import type { LogStream } from './cri-log.ts'
+import { type OutputSource, PipeSource, TerminalSource } from './output-source.ts'
 
-const clock = createClock()
+export interface ContainerOutputOptions {
+  /** The folder with the named pipes `stdout` and `stderr`. */
+  readonly bundle: string
+  /** Empty when the output is to be dropped. */
+  readonly logPath: string
+  readonly log: Logger
+  /** A shim that is gone has read this output before: see {@link ContainerLog}. */
+  readonly resume?: boolean
+}
+
+/** What is taken from one stream in one turn, in bytes: the others come next. */
+const turnBytes = 128 * 1024
+
+interface Stream {
+  readonly name: LogStream
+  readonly source: OutputSource
+  readonly watch: ReadableWatch
+}
 
 /** What a container writes, on its way from the pipes (or the pty) to the CRI log and to the clients that are attached. */
 export class ContainerOutput {
-  readonly #file: LogFile | undefined
+  readonly #bundle: string
+  readonly #containerLog: ContainerLog
   readonly #log: Logger
-  readonly #readers: OutputReader[] = []
-  readonly #formatters: LogFormatter[] = []
+  readonly #streams: Stream[] = []
   readonly #clients = new Set<AttachClient>()
-  /** The pty master and its reader, when the container has a terminal. */
-  #terminal: { readonly master: number; readonly reader: OutputReader } | undefined
-  #writing = true
+  #terminal: number | undefined
 
-  /** @param logPath empty when the output is to be dropped. */
-  constructor(logPath: string, log: Logger) {
-    this.#file = logPath === '' ? undefined : new LogFile(logPath)
+  constructor({ bundle, logPath, log, resume = false }: ContainerOutputOptions) {
+    this.#bundle = bundle
     this.#log = log.child({ logPath })
+    this.#containerLog = new ContainerLog({ bundle, path: logPath, resume, log: this.#log })
   }
 
-  /** Reads the named pipe at `path`. */
-  readPipe(stream: LogStream, path: string): void {
-    this.read(stream, openFifoForReading(path))
-  }
-
-  /** Takes over `fd`, the non-blocking reading end of a pipe or a pty master. */
-  read(stream: LogStream, fd: number): OutputReader {
-    const formatter = new LogFormatter(stream)
-    this.#formatters.push(formatter)
-    const onChunk = (chunk: Uint8Array) => {
-      this.#append(formatter.add(chunk, formatTimestamp(clock())))
-      for (const client of this.#clients) client.write(stream, chunk)
-    }
-    const reader = new OutputReader(fd, onChunk)
-    this.#readers.push(reader)
-    return reader
+  /** Reads the named pipes of the container. */
+  readPipes(): void {
+    for (const name of ['stdout', 'stderr'] as const) this.#read(name, new PipeSource(join(this.#bundle, name)))
   }
 
   /** Takes over `master`, the pty of a container with a terminal: what it shows goes to the log as stdout. */
   readTerminal(master: number): void {
-    this.#terminal = { master, reader: this.read('stdout', master) }
+    this.#read('stdout', new TerminalSource(master, join(this.#bundle, 'stdout')))
+    this.#terminal = master
   }
 
-  /** The pty master, as long as it is open here. */
+  #read(name: LogStream, source: OutputSource): void {
+    const watch = new ReadableWatch(source.fd, () => {
+      try {
+        if (this.#take(stream, turnBytes) === 0) this.#ended(stream)
+      } catch (error) {
+        this.#log.error({ stream: name, error: messageOf(error) }, 'cannot read the output any more')
+        this.#ended(stream)
+      }
+    })
+    const stream = { name, source, watch }
+    this.#streams.push(stream)
+  }
+
+  /** Takes what there is, and hands it on: how many bytes, 0 at the end, -1 for none as yet. */
+  #take(stream: Stream, most: number): number {
+    const { name, source } = stream
+    const taken = this.#containerLog.take(name, source, most)
+    if (taken <= 0) return taken
+    if (this.#clients.size > 0) {
+      for (const chunk of this.#containerLog.taken(name, taken)) {
+        for (const client of this.#clients) client.write(name, chunk)
+      }
+    }
+    this.#containerLog.write(name)
+    return taken
+  }
+
+  /** Nobody can write any more. What is open stays so until the end, when it is looked at once more. */
+  #ended({ watch }: Stream): void {
+    watch[Symbol.dispose]()
+    this.#terminal = undefined
+  }
+
+  /** The pty master, until the terminal has hung up. */
   get terminal(): number | undefined {
-    return this.#terminal?.reader.open ? this.#terminal.master : undefined
+    return this.#terminal
   }
 
   /** A client that gets what the container writes from now on. It is for the caller to end it when it has gone. */
@@ -64,32 +100,28 @@ export class ContainerOutput {
 
   /** Goes on in a new log file after the old one was renamed. */
   reopenLog(): void {
-    this.#file?.reopen()
+    this.#containerLog.reopen()
   }
 
-  /** The container has ended: reads what is left, writes the last lines and closes all. */
+  /**
+   * The container has ended: reads what is left, writes the last lines and closes all. Whatever it wrote before it ended is read;
+   * of another that still writes no more than the pipe can hold, since it might never come to an end.
+   */
   finish(): void {
-    for (const reader of this.#readers) {
+    for (const stream of this.#streams) {
+      this.#ended(stream)
       try {
-        reader.finish()
+        let left = stream.source.capacity
+        for (let taken = 1; taken > 0 && left > 0; left -= taken) taken = this.#take(stream, Math.min(left, turnBytes))
       } catch (error) {
         this.#log.error({ error: messageOf(error) }, 'cannot read the last of the output')
       }
+      stream.source[Symbol.dispose]()
     }
-    for (const formatter of this.#formatters) this.#append(formatter.end(formatTimestamp(clock())))
-    for (const client of this.#clients) client.end('container-ended')
-    this.#file?.[Symbol.dispose]()
-  }
-
-  /** A full disk costs log lines, as with the other runtimes; it must not stop the container, nor this process. */
-  #append(lines: Buffer): void {
-    if (lines.length === 0 || !this.#file) return
     try {
-      this.#file.append(lines)
-      this.#writing = true
-    } catch (error) {
-      if (this.#writing) this.#log.error({ error: messageOf(error) }, 'cannot write the log; lines are being lost')
-      this.#writing = false
+      this.#containerLog.finish()
+    } finally {
+      for (const client of this.#clients) client.end('container-ended')
     }
   }
 }

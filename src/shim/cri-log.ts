@@ -7,62 +7,91 @@ export type LogStream = 'stdout' | 'stderr'
 /** The longest text of one log line, in bytes. */
 export const maxLineBytes = 16 * 1024
 
+/** What stands before the text: the time stamp in 30 bytes, the stream in 6, the tag, and three spaces. */
+export const headBytes = 40
+
+/** The longest log line, in bytes. */
+export const maxLogLineBytes = headBytes + maxLineBytes + 1
+
 const newline = 0x0a
+const fullTag = 0x46
+/** Texts up to this length, in bytes, are found and copied byte by byte: calls into the engine would take longer. */
+const shortBytes = 64
 
-/**
- * Turns the output of one stream into log lines. It keeps what has no newline yet, at most {@link maxLineBytes}; the chunks
- * given to `add` are not kept and may be reused by the caller.
- */
-export class LogFormatter {
-  readonly #stream: LogStream
-  readonly #pending = Buffer.allocUnsafe(maxLineBytes)
-  #pendingBytes = 0
-
-  constructor(stream: LogStream) {
-    this.#stream = stream
-  }
-
-  /** The log lines that `chunk` completes, as one buffer that holds whole lines only; empty when there is none. */
-  add(chunk: Uint8Array, timestamp: string): Buffer {
-    const full = Buffer.from(`${timestamp} ${this.#stream} F `)
-    const partial = Buffer.from(`${timestamp} ${this.#stream} P `)
-    const parts: Uint8Array[] = []
-    let from = 0
-    while (from < chunk.length) {
-      const end = chunk.indexOf(newline, from)
-      const room = maxLineBytes - this.#pendingBytes
-      const length = (end === -1 ? chunk.length : end) - from
-      if (length > room) {
-        this.#emit(parts, partial, chunk.subarray(from, from + room))
-        from += room
-      } else if (end !== -1) {
-        this.#emit(parts, full, chunk.subarray(from, end))
-        from = end + 1
-      } else {
-        this.#pending.set(chunk.subarray(from), this.#pendingBytes)
-        this.#pendingBytes += length
-        from = chunk.length
-      }
-    }
-    return Buffer.concat(parts)
-  }
-
-  /** The rest at the end of the stream, as a full line, as containerd and conmon end it; empty when there is none. */
-  end(timestamp: string): Buffer {
-    if (this.#pendingBytes === 0) return Buffer.alloc(0)
-    const parts: Uint8Array[] = []
-    this.#emit(parts, Buffer.from(`${timestamp} ${this.#stream} F `), new Uint8Array(0))
-    return Buffer.concat(parts)
-  }
-
-  #emit(parts: Uint8Array[], head: Buffer, text: Uint8Array): void {
-    // The pending bytes are copied: the buffer is used again before the parts are joined.
-    parts.push(head, Buffer.from(this.#pending.subarray(0, this.#pendingBytes)), text, lineEnd)
-    this.#pendingBytes = 0
-  }
+/** Formats `text`, which may be changed after the call, as log lines into `lines`, as many as fit. */
+export interface FormatRequest {
+  readonly text: Uint8Array
+  readonly lines: Uint8Array
+  readonly stream: LogStream
+  /** Nanoseconds since the epoch. */
+  readonly at: bigint
+  /** There is no more to come: a rest without a newline is a full line too, as containerd and conmon end it. */
+  readonly final?: boolean
 }
 
-const lineEnd = Buffer.from('\n')
+/**
+ * Turns output into log lines. It begins where a line begins, or where the part before was cut. Answers how many bytes of the
+ * text are in the lines, and how many bytes the lines have; what remains has no newline yet, or found no room.
+ */
+export function formatLines({ text, lines, stream, at, final = false }: FormatRequest): {
+  readonly used: number
+  readonly written: number
+} {
+  const full = Buffer.from(`${formatTimestamp(at)} ${stream} F `)
+  const partial = Buffer.from(`${formatTimestamp(at)} ${stream} P `)
+  let used = 0
+  let written = 0
+  while (used < text.length) {
+    const end = lineEnd(text, used)
+    const whole = (end === -1 ? text.length : end) - used
+    const cut = whole > maxLineBytes
+    if (!cut && end === -1 && !final) break
+    const length = cut ? maxLineBytes : whole
+    if (headBytes + length + 1 > lines.length - written) break
+    lines.set(cut ? partial : full, written)
+    written += headBytes
+    if (length <= shortBytes) for (let n = 0; n < length; n++) lines[written + n] = text[used + n] as number
+    else lines.set(text.subarray(used, used + length), written)
+    written += length
+    lines[written++] = newline
+    used += end === -1 || cut ? length : length + 1
+  }
+  return { used, written }
+}
+
+function lineEnd(text: Uint8Array, from: number): number {
+  const near = Math.min(text.length, from + shortBytes)
+  for (let at = from; at < near; at++) if (text[at] === newline) return at
+  return text.indexOf(newline, near)
+}
+
+/** One line of a log, read back. */
+export interface LogLine {
+  readonly stream: LogStream
+  /** The tag is F: a newline followed, or the end of all output. */
+  readonly full: boolean
+  readonly text: Uint8Array
+}
+
+/** What a line of a log says, given without its newline; undefined for what Berth has not written. */
+export function parseLine(line: Uint8Array): LogLine | undefined {
+  const head = Buffer.from(line.buffer, line.byteOffset, Math.min(line.length, headBytes)).toString('latin1')
+  const match = /^\S{30} (stdout|stderr) ([PF]) $/.exec(head)
+  if (!match) return undefined
+  return { stream: match[1] as LogStream, full: match[2] === 'F', text: line.subarray(headBytes) }
+}
+
+/** How many bytes of output whole log lines stand for, of which the last may have ended all output without a newline. */
+export function bytesOfText(lines: Uint8Array): number {
+  let bytes = 0
+  for (let from = 0; from < lines.length; ) {
+    const end = lines.indexOf(newline, from)
+    const full = lines[from + headBytes - 2] === fullTag
+    bytes += end - from - headBytes + (full ? 1 : 0)
+    from = end + 1
+  }
+  return bytes
+}
 
 /** RFC 3339 with nine digits of fraction, in UTC, of nanoseconds since the epoch. */
 export function formatTimestamp(nanoseconds: bigint): string {

@@ -11,7 +11,7 @@ export const protocolVersion = 1
 /** A container that the shim is to start, or to take over. */
 export interface ContainerLaunch {
   readonly id: string
-  /** The folder with config.json and the pipes `stdout`, `stderr` and, with `stdin`, `stdin`. */
+  /** The folder with config.json and the pipes: `stdout`, without `tty` also `stderr`, and with `stdin` also `stdin`. */
   readonly bundle: string
   readonly runtime: RuntimeCommand
   /** Where the CRI log goes, as an absolute path; empty for none. */

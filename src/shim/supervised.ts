@@ -88,7 +88,7 @@ export class SupervisedProcess {
   async #run(): Promise<StartedContainer> {
     this.#parts.warmup.expectAttach()
     const { id, bundle, logPath, tty } = this.#launch
-    this.#output = new ContainerOutput(logPath, this.#log)
+    this.#output = new ContainerOutput({ bundle, logPath, log: this.#log })
     const { startPatience = kubeletPatience } = this.#parts
     const signal = AbortSignal.timeout(startPatience)
     const onSpawn = (runtimePid: number) =>
@@ -145,10 +145,10 @@ export class SupervisedProcess {
     const { bundle, logPath, tty } = this.#launch
     this.#started = { pid, startedAt }
     this.#adopted = true
-    this.#output = new ContainerOutput(logPath, this.#log)
+    this.#output = new ContainerOutput({ bundle, logPath, log: this.#log, resume: true })
     try {
       faultPoint('shim-adopt:begun')
-      if (!tty) this.#readPipes(bundle)
+      if (!tty) this.#output.readPipes()
       // Without it the terminal has hung up with its last holder, and there is nothing to read.
       else if (terminal) this.#output.readTerminal(copyFrom(terminal))
       if (this.#launch.stdinOnce) this.#holdStdin()
@@ -246,7 +246,7 @@ export class SupervisedProcess {
       const started = await this.#runtime.run({ ...request, stdio })
       faultPoint('shim-start:runtime-ended')
       // After the runtime has ended well: what it may say on its stderr when it fails is not the container's output.
-      this.#readPipes(bundle)
+      this.#output?.readPipes()
       return started
     } catch (error) {
       this.#letGoOfStdin()
@@ -290,11 +290,6 @@ export class SupervisedProcess {
     const started = await this.#runtime.run({ ...request, consoleSocket: console.path })
     this.#output?.readTerminal(console.receiveMaster())
     return started
-  }
-
-  #readPipes(bundle: string): void {
-    this.#output?.readPipe('stdout', join(bundle, 'stdout'))
-    this.#output?.readPipe('stderr', join(bundle, 'stderr'))
   }
 }
 
