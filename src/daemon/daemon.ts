@@ -7,6 +7,7 @@ import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
+import { limitArenas } from '../linux/allocator.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { defaultParent } from '../linux/cgroup/names.ts'
@@ -64,6 +65,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const layout = new Layout(config.root, config.state)
   // Nothing is for everyone to write. A socket is root's alone until it gets its mode: to connect is to write (unix(7)).
   process.umask(process.umask() | 0o022)
+  limitArenas()
   makeFolders(layout)
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)

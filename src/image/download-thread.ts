@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { BerthError, type ErrorCode, internal } from '../lib/errors.ts'
+import { returnFreeMemory } from '../linux/allocator.ts'
 import type { Descriptor } from './manifest.ts'
 import type { ClientDescription } from './registry/registry-client.ts'
 import type { RetryPolicy } from './registry/retry.ts'
@@ -108,7 +109,7 @@ export class DownloadThread {
     worker.unref()
     const end = () => {
       this.#worker = undefined
-      void worker.terminate()
+      void worker.terminate().then(returnFreeMemory)
     }
     this.#idle = setTimeout(end, idleTime).unref()
   }

@@ -9,7 +9,6 @@ import type { LayerTracker } from './progress.ts'
 import type { Slots } from './slots.ts'
 import type { ImageSource } from './source.ts'
 import type { ImageStore } from './store.ts'
-import { findIgzip } from './unpack/igzip.ts'
 import type { LayerLimits } from './unpack/layer-writer.ts'
 import type { UnpackResult } from './unpack/unpack-layer.ts'
 import type { UnpackPool } from './unpack/unpack-pool.ts'
@@ -80,14 +79,12 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   })
   const abandon = () => blob.file.abandon()
   request.signal.addEventListener('abort', abandon, { once: true })
-  const igzip = findIgzip()
   const unpacking = workshop.pool.run({
     blob: blob.file.file,
     target: folders.staging(number),
     blobAlgorithm: descriptor.digest.split(':')[0] as string,
     diffAlgorithm: diffId.split(':')[0] as string,
     limits: workshop.limits,
-    ...(igzip === undefined ? {} : { igzip }),
   })
   try {
     const result = await both(filling, unpacking, stop, abandon)

@@ -39,6 +39,8 @@ export const libc = {
   syncfs: lib.func('int syncfs(int fd)'),
   splice: lib.func('long splice(int from, void *from_offset, int to, void *to_offset, size_t length, uint flags)'),
   fallocate: lib.func('int fallocate(int fd, int mode, int64 offset, int64 length)'),
+  mallopt: lib.func('int mallopt(int param, int value)'),
+  malloc_trim: lib.func('int malloc_trim(size_t pad)'),
   posix_spawn: lib.func(
     'int posix_spawn(void *pid, const char *path, const void *actions, const void *attr, const char **argv, const char **envp)',
   ),

@@ -27,16 +27,10 @@ export function duplicate(fd: number): number {
   return check(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0), 'fcntl')
 }
 
-const F_SETPIPE_SZ = 1031
 const F_GETPIPE_SZ = 1032
 
 /** How many bytes a pipe holds at most; undefined for what is no pipe. */
 export function pipeCapacity(fd: number): number | undefined {
   const bytes: number = libc.fcntl(fd, F_GETPIPE_SZ, 0)
   return bytes === -1 ? undefined : bytes
-}
-
-/** Makes the pipe hold at least so many bytes, if it may; one that stays small is only slower (pipe(7)). */
-export function enlargePipe(fd: number, bytes: number): void {
-  libc.fcntl(fd, F_SETPIPE_SZ, bytes)
 }

@@ -367,7 +367,7 @@ test('hostile: broken headers', async (t) => {
   const base256 = tarHeader({ name: 'x' }, 0)
   base256.set([0x80, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff], 124)
   await refused(t, withChecksum(base256), /too large/)
-  await refused(t, gzipSync(good).subarray(0, 40), /unexpected end of file/)
+  await refused(t, gzipSync(good).subarray(0, 40), /the gzip data is cut off|unexpected end of file/)
   const deep = Array.from({ length: 40 }, (_, at) => ({ name: `${'x'.repeat(250)}/`.repeat(at + 1) }))
   await refused(t, tarOf(deep), /ENAMETOOLONG/)
   // An empty layer is a layer.

@@ -1,9 +1,11 @@
 import type { Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
-import { type ChunkRingWriter, slotSize } from './chunk-ring.ts'
-import { igunzip } from './igzip.ts'
+import { GzipInflater } from '../../linux/gzip-inflater.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
+
+/** What decompressed pieces have at most, in bytes. */
+const pieceSize = 512 * 1024
 
 /** How a layer is compressed, by its first bytes: media types are often wrong, and Docker and containerd look here too. */
 export function detectCompression(start: Buffer): Compression {
@@ -14,49 +16,96 @@ export function detectCompression(start: Buffer): Compression {
   return 'none'
 }
 
-export interface Decompression {
-  /** What was read already; undefined for an empty layer. */
-  readonly first: Buffer | undefined
-  /** What comes next, good until the next call; undefined at the end. */
-  readonly next: () => Promise<Buffer | undefined>
-  readonly ring: ChunkRingWriter
+/** The next piece of the input, good until the next call; undefined at the end. */
+export type NextPiece = () => Promise<Buffer | undefined>
+
+/**
+ * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; the one after it is
+ * decompressed meanwhile, on a thread of libuv's pool. Throws when the input is broken, and what `next` throws; `next` is not
+ * called any more once this has ended.
+ */
+export async function* decompress(next: NextPiece): AsyncGenerator<Buffer> {
+  const first = await startOf(next)
+  if (first.length === 0) return
+  let isFirst = true
+  const all: NextPiece = async () => {
+    if (!isFirst) return await next()
+    isFirst = false
+    return first
+  }
+  const compression = detectCompression(first)
+  const inflater = compression === 'gzip' ? GzipInflater.open() : undefined
+  if (inflater) yield* inflated(all, inflater)
+  else if (compression === 'none') for (let piece = await all(); piece; piece = await all()) yield piece
+  else yield* transformed(all, createDecompressor(compression) as Transform)
 }
 
-/** Decompresses everything into the ring. Throws when the input is broken, and what `next` and the ring throw. */
-export type Decompress = (work: Decompression) => Promise<void>
-
-/** `igzip` is the path of that program, if it is there. */
-export function decompressorFor(compression: Compression, igzip: string | undefined): Decompress {
-  if (compression === 'none') return copy
-  if (compression === 'gzip' && igzip !== undefined) return igunzip(igzip)
-  return (work) => transform(work, createDecompressor(compression) as Transform)
+/** At least as many bytes as it takes to tell the compression, if there are so many. */
+async function startOf(next: NextPiece): Promise<Buffer> {
+  const first = (await next()) ?? Buffer.alloc(0)
+  if (first.length >= 4 || first.length === 0) return first
+  let start: Buffer = Buffer.from(first)
+  for (let piece = await next(); piece; piece = await next()) {
+    start = Buffer.concat([start, piece])
+    if (start.length >= 4) break
+  }
+  return start
 }
 
-/** The decompressor, or undefined when there is nothing to decompress. It works on a thread of libuv's pool. */
+/** The decompressor as a stream, or undefined when there is nothing to decompress. It works on a thread of libuv's pool. */
 export function createDecompressor(compression: Compression): Transform | undefined {
   // A piece is decompressed while the one before it is used.
-  const options = { chunkSize: slotSize, readableHighWaterMark: 2 * slotSize }
+  const options = { chunkSize: pieceSize, readableHighWaterMark: 2 * pieceSize }
   if (compression === 'gzip') return createGunzip(options)
   if (compression === 'zstd') return createZstdDecompress(options)
   return undefined
 }
 
-async function copy({ first, next, ring }: Decompression): Promise<void> {
-  for (let chunk = first; chunk; chunk = await next()) {
-    await ring.write(chunk)
+/** What follows the last member and is none is passed over, as gzip(1) does. */
+async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerator<Buffer> {
+  let input: Buffer = Buffer.alloc(0)
+  // It may hold more than there was room for, also of input that was read to its end.
+  let holdsMore = false
+  const step = async (output: Buffer): Promise<Buffer | undefined> => {
+    for (;;) {
+      if (input.length === 0 && !holdsMore) {
+        input = (await next()) ?? input
+        if (input.length === 0 && inflater.ended) return undefined
+        if (input.length === 0) throw new Error('the gzip data is cut off')
+      }
+      if (inflater.ended) {
+        if (input[0] !== 0x1f) return undefined
+        inflater.restart()
+      }
+      const { read, written } = await inflater.inflate(input, output)
+      input = input.subarray(read)
+      holdsMore = written === output.length && !inflater.ended
+      if (written > 0) return output.subarray(0, written)
+    }
+  }
+  let [output, other] = [Buffer.allocUnsafeSlow(pieceSize), Buffer.allocUnsafeSlow(pieceSize)]
+  let coming = step(output)
+  try {
+    for (let piece = await coming; piece; piece = await coming) {
+      ;[output, other] = [other, output]
+      coming = step(output)
+      // Its failure is met at the next turn.
+      coming.catch(() => {})
+      yield piece
+    }
+  } finally {
+    await coming.catch(() => {})
   }
 }
 
-async function transform({ first, next, ring }: Decompression, stream: Transform): Promise<void> {
+async function* transformed(next: NextPiece, stream: Transform): AsyncGenerator<Buffer> {
   const writing = (async () => {
-    for (let chunk = first; chunk; chunk = await next()) await written(stream, chunk)
+    for (let piece = await next(); piece; piece = await next()) await written(stream, piece)
     stream.end()
   })()
   writing.catch((error) => stream.destroy(error))
   try {
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      await ring.write(chunk)
-    }
+    yield* stream as AsyncIterable<Buffer>
   } finally {
     stream.destroy()
     // Nobody reads from `next` any more when this is over.
@@ -64,12 +113,12 @@ async function transform({ first, next, ring }: Decompression, stream: Transform
   }
 }
 
-/** Resolves when the stream is done with the chunk. A stream that fails over it only closes, and calls nobody back. */
-function written(stream: Transform, chunk: Buffer): Promise<void> {
+/** Resolves when the stream is done with the piece. A stream that fails over it only closes, and calls nobody back. */
+function written(stream: Transform, piece: Buffer): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const onClose = () => reject(new Error('the decompressor has ended'))
   stream.once('close', onClose)
-  stream.write(chunk, (error) => {
+  stream.write(piece, (error) => {
     stream.off('close', onClose)
     if (error) reject(error)
     else resolve()

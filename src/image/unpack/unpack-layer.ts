@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { faultPoint } from '../../lib/fault-point.ts'
-import { ChunkRingReader, createChunkRing } from './chunk-ring.ts'
-import { type FeedResult, type FeedTask, feedLayer } from './feed-layer.ts'
-import { abandonReading, type GrowingFile } from './growing-file.ts'
+import { decompress } from './decompress.ts'
+import type { GrowingFile } from './growing-file.ts'
+import { HashedBlob } from './hashed-blob.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
 import { TarReader } from './tar-reader.ts'
 
@@ -16,22 +16,22 @@ export interface UnpackTask {
   readonly blobAlgorithm: string
   readonly diffAlgorithm: string
   readonly limits: LayerLimits
-  /** The path of igzip, when it is there. */
-  readonly igzip?: string
 }
 
 export interface UnpackResult {
-  /** The digest of the bytes of the blob, `sha256:…`. */
+  /** The digest of the bytes of the blob, `sha256:…`; '' when not all of it was read. */
   readonly blobDigest: string
   readonly blobBytes: number
   /** Absent when unpacking failed. */
-  readonly unpacked?: {
-    readonly diffId: string
-    readonly usage: LayerUsage
-    readonly impliedFolders: readonly string[]
-  }
+  readonly unpacked?: Unpacked
   /** Why unpacking failed. The blob was read to its end all the same, unless the disk is full. */
   readonly failure?: Failure
+}
+
+interface Unpacked {
+  readonly diffId: string
+  readonly usage: LayerUsage
+  readonly impliedFolders: readonly string[]
 }
 
 interface Failure {
@@ -40,70 +40,46 @@ interface Failure {
 }
 
 /**
- * Unpacks a layer in one pass, while it is still being downloaded. Reading and decompressing is `feed`'s, which may well
- * be another thread; the files are written here. Throws only an AbandonedError and errors of reading the blob;
- * the target may then be half-written.
+ * Unpacks a layer in one pass, while it is still being downloaded: this thread hashes and writes files, a thread of libuv's
+ * pool decompresses. The blob is read to its end whatever comes out of it: a wrong digest explains more than a broken tar.
+ * Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
  */
-export async function unpackLayer(
-  task: UnpackTask,
-  feed: (task: FeedTask) => Promise<FeedResult> = feedLayer,
-): Promise<UnpackResult> {
-  const ring = createChunkRing()
-  const reader = new ChunkRingReader(ring)
-  const diffHash = createHash(task.diffAlgorithm)
-  const { blob, blobAlgorithm, igzip } = task
-  const feeding = feed({ blob, ring, blobAlgorithm, ...(igzip === undefined ? {} : { igzip }) })
-  const onEnd = () => reader.end()
-  feeding.then(onEnd, onEnd)
-  let extraction: Extraction | undefined
-  let failure: Failure | undefined
+export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
+  const blob = new HashedBlob(task.blob, task.blobAlgorithm)
   try {
-    for (let chunk = await reader.next(); chunk; chunk = await reader.next()) {
-      try {
-        diffHash.update(chunk)
-        extraction ??= startExtraction(task)
-        extraction.tar.push(chunk)
-      } catch (error) {
-        failure = describe(error)
-        reader.refuse()
-        // Nothing that could still come would help.
-        if (isFull(failure)) abandonReading(blob)
-        break
-      }
-      reader.release()
-    }
-    const { blobDigest, blobBytes, complete, ...fed } = await feeding.catch((error) => {
-      if (failure && isFull(failure)) return { blobDigest: '', blobBytes: 0, complete: false } as FeedResult
-      throw error
-    })
-    failure ??= fed.failure === undefined ? undefined : { message: fed.failure }
-    if (failure || !complete) return { blobDigest, blobBytes, ...(failure ? { failure } : {}) }
-    try {
-      const diffId = `${task.diffAlgorithm}:${diffHash.digest('hex')}`
-      extraction ??= startExtraction(task)
-      extraction.tar.finish()
-      faultPoint('unpack:written')
-      return { blobDigest, blobBytes, unpacked: { diffId, ...extraction.writer.finish() } }
-    } catch (error) {
-      return { blobDigest, blobBytes, failure: describe(error) }
-    }
+    const outcome = await extract(task, blob)
+    // Nothing that could still come would help.
+    if ('failure' in outcome && isFull(outcome.failure)) return { blobDigest: '', blobBytes: 0, ...outcome }
+    return { ...(await blob.finish()), ...outcome }
   } finally {
-    extraction?.writer.close()
+    await blob.close()
   }
 }
 
-interface Extraction {
-  readonly tar: TarReader
-  readonly writer: LayerWriter
-}
-
-function startExtraction({ target, limits }: UnpackTask): Extraction {
-  mkdirSync(target)
-  // Whatever the umask.
-  chmodSync(target, 0o755)
-  faultPoint('unpack:begun')
-  const writer = new LayerWriter(target, limits)
-  return { writer, tar: new TarReader(writer) }
+async function extract(task: UnpackTask, blob: HashedBlob): Promise<{ unpacked: Unpacked } | { failure: Failure }> {
+  const { target, limits, diffAlgorithm } = task
+  const diffHash = createHash(diffAlgorithm)
+  let writer: LayerWriter | undefined
+  try {
+    mkdirSync(target)
+    // Whatever the umask.
+    chmodSync(target, 0o755)
+    faultPoint('unpack:begun')
+    writer = new LayerWriter(target, limits)
+    const tar = new TarReader(writer)
+    for await (const piece of decompress(() => blob.next())) {
+      diffHash.update(piece)
+      tar.push(piece)
+    }
+    tar.finish()
+    faultPoint('unpack:written')
+    return { unpacked: { diffId: `${diffAlgorithm}:${diffHash.digest('hex')}`, ...writer.finish() } }
+  } catch (error) {
+    blob.throwIfFailed()
+    return { failure: describe(error) }
+  } finally {
+    writer?.close()
+  }
 }
 
 function isFull({ code }: Failure): boolean {

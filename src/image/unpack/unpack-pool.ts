@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { internal, operationFailed } from '../../lib/errors.ts'
 import { faultEnvironment } from '../../lib/fault-point.ts'
+import { returnFreeMemory } from '../../linux/allocator.ts'
 import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
 
 /** Beside this file when run from source; beside the bundle, as its own file, in a release. */
@@ -88,6 +89,7 @@ export class UnpackPool {
       clearTimeout(this.#idle.get(worker))
       this.#idle.delete(worker)
       this.#workers.delete(worker)
+      if (this.#workers.size === 0) returnFreeMemory()
       if (!this.#closed) this.#dispatch()
     })
     return worker
