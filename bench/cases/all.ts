@@ -1,8 +1,12 @@
 import type { Case } from '../run/bench.ts'
 import { cpuOfPod } from './cpu.ts'
 import { execSync } from './exec-sync.ts'
+import { held } from './held.ts'
+import { logs } from './logs.ts'
 import { parallel } from './parallel.ts'
 import { pod } from './pod.ts'
+import { pull } from './pull.ts'
+import { start } from './start.ts'
 
 /** In the order in which they run. */
-export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync]
+export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync, logs, pull, start, held]

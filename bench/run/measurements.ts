@@ -3,7 +3,7 @@ export interface Metric {
   /** Unique and stable: `pod.up`. The part before the dot is the case. */
   readonly id: string
   readonly title: string
-  readonly unit: 'ms' | '1/s' | 'MiB' | 'KiB' | '%' | 'MB/s' | 's' | 'CPU s' | 'CPU ms'
+  readonly unit: 'ms' | '1/s' | 'MiB' | 'KiB' | '%' | 'MB/s' | 's' | 'CPU s' | 'CPU ms' | 'times'
   readonly better: 'lower' | 'higher'
 }
 

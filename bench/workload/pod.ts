@@ -20,8 +20,8 @@ export interface PodRequest {
   readonly name: string
   /** Where the logs go. */
   readonly folder: string
-  /** What the container runs instead of waiting for its end. */
-  readonly script?: string
+  /** What the container runs instead of waiting for its end; it says `up NAME` first. */
+  readonly script?: (podName: string) => string
   /** A folder of this machine that the container has as /bench. */
   readonly mount?: string
 }
@@ -71,7 +71,7 @@ export async function createPod({ cri, image, cgroup }: Endpoint, request: PodRe
   const config: MessageInitShape<typeof ContainerConfigSchema> = {
     metadata: { name: 'main', attempt: 0 },
     image,
-    command: ['/bin/sh', '-c', request.script ?? waitScript(name)],
+    command: ['/bin/sh', '-c', (request.script ?? waitScript)(name)],
     mounts: request.mount === undefined ? [] : [{ hostPath: request.mount, containerPath: '/bench' }],
     logPath: 'main.log',
     labels: { ...sandboxConfig.labels, 'io.kubernetes.container.name': 'main' },
@@ -120,10 +120,13 @@ export async function podDown(endpoint: Endpoint, pod: Pod): Promise<DownTimes> 
   return { stopContainer, stopPodSandbox, removeContainer, removePodSandbox }
 }
 
-/** Ends a pod whatever its container does. */
-export async function removePod(endpoint: Endpoint, pod: Pick<Pod, 'sandboxId'>): Promise<void> {
-  await endpoint.cri.runtime.stopPodSandbox({ podSandboxId: pod.sandboxId })
-  await endpoint.cri.runtime.removePodSandbox({ podSandboxId: pod.sandboxId })
+/** Ends a pod whatever its containers do. */
+export async function removePod({ cri }: Endpoint, { sandboxId }: Pick<Pod, 'sandboxId'>): Promise<void> {
+  const { containers } = await cri.runtime.listContainers({ filter: { podSandboxId: sandboxId } })
+  // At once: to stop the sandbox alone would give each of them its time to end.
+  for (const { id } of containers) await cri.runtime.stopContainer({ containerId: id, timeout: 0n })
+  await cri.runtime.stopPodSandbox({ podSandboxId: sandboxId })
+  await cri.runtime.removePodSandbox({ podSandboxId: sandboxId })
 }
 
 async function assertGone(endpoint: Endpoint, pod: Pod): Promise<void> {
