@@ -20,13 +20,14 @@ export const rooms = [
   'oci',
   'state',
   'linux',
+  'mux',
   'lib',
   'gen',
 ]
 
 /** Rooms that may import less than all that is below them: the client and the CLI work against any CRI socket. */
 const onlyThese = {
-  cli: ['client', 'lib', 'gen'],
+  cli: ['client', 'mux', 'lib', 'gen'],
   client: ['lib', 'gen'],
 }
 

@@ -1,6 +1,6 @@
 import type { Logger } from '../lib/log.ts'
 import type { StreamCommands } from './session.ts'
-import type { TransportLimits } from './transport-limits.ts'
+import type { TransportLimits } from '../mux/transport-limits.ts'
 
 /** What serving a session takes, whichever transport it comes by. */
 export interface ServeOptions {

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
 import { exec, LogKeeper, openExec, portForward, startStreaming } from './testing/harness.ts'
-import { askUpgrade, spdyHeaders } from './testing/spdy-client.ts'
+import { askUpgrade, spdyHeaders } from '../mux/testing/spdy-client.ts'
 import { TokenTable } from './tokens.ts'
 
 const v4 = spdyHeaders('v4.channel.k8s.io')

@@ -13,7 +13,7 @@ import { isWebSocketUpgrade, serveWebSocket } from './serve-websocket.ts'
 import type { StreamCommands, StreamRequest } from './session.ts'
 import { isSpdyUpgrade } from './spdy/upgrade.ts'
 import { TokenTable } from './tokens.ts'
-import { defaultTransportLimits, type TransportLimits } from './transport-limits.ts'
+import { defaultTransportLimits, type TransportLimits } from '../mux/transport-limits.ts'
 
 /*
  * How to use it:

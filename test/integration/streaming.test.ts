@@ -4,12 +4,10 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { after, before, type TestContext, test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { ContainerConfig } from '../../src/gen/cri_pb.ts'
-import { SpdyClient } from '../../src/streaming/testing/spdy-client.ts'
-import { Berthd } from '../harness/berthd.ts'
+import type { SpdyClient } from '../../src/mux/testing/spdy-client.ts'
 import { eventually } from '../harness/eventually.ts'
-import { PodClient } from '../harness/pod.ts'
-import { RemoteSession } from '../harness/remote-session.ts'
+import type { PodClient } from '../harness/pod.ts'
+import { streamingPod, type StreamingPodOptions } from '../harness/streaming-pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { busyboxImage, pushImage } from '../registry/image-builder.ts'
 
@@ -23,43 +21,9 @@ after(() => registry.stop())
 
 const timeout = 90_000
 
-/** A pod with a container, on a berthd of its own; all gone at the end of the test. */
-async function setUp(
-  t: TestContext,
-  script = 'sleep 1000',
-  options: { change?: Partial<ContainerConfig>; hostNetwork?: boolean } = {},
-) {
-  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
-  const client = new PodClient(berthd)
-  await client.pull()
-  const config = client.sandboxConfig('streams')
-  const namespaces = config.linux?.securityContext?.namespaceOptions
-  if (options.hostNetwork && namespaces) namespaces.network = 2
-  const pod = await client.runSandbox(config)
-  const containerConfig = Object.assign(client.containerConfig('main', script), options.change ?? {})
-  const container = await client.runContainer(pod, containerConfig)
-  return {
-    berthd,
-    client,
-    pod,
-    container,
-    async exec(cmd: string[], { tty = false, stdin = false, keep = true } = {}) {
-      const request = { containerId: container, cmd, tty, stdin, stdout: true, stderr: !tty }
-      return RemoteSession.open((await client.runtime.exec(request)).url, { keep })
-    },
-    async attach({ tty = false, stdin = false, keep = true } = {}) {
-      const request = { containerId: container, tty, stdin, stdout: true, stderr: !tty }
-      return RemoteSession.open((await client.runtime.attach(request)).url, { keep })
-    },
-    async connectPort() {
-      const { url } = await client.runtime.portForward({ podSandboxId: pod })
-      return SpdyClient.connect(url, 'portforward.k8s.io')
-    },
-    async [Symbol.asyncDispose]() {
-      await client.removeSandbox(pod)
-      client[Symbol.dispose]()
-    },
-  }
+/** A pod that pulls from this test's registry. */
+function setUp(t: TestContext, script = 'sleep 1000', options: StreamingPodOptions = {}) {
+  return streamingPod(t, script, { mirrors: { 'docker.io': registry.host }, ...options })
 }
 
 /** Opens a pair of streams for a port. */

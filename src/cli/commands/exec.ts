@@ -3,8 +3,9 @@ import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveContainer } from '../resolve.ts'
+import { addTlsOptions, type TlsFiles } from '../streaming/tls-options.ts'
 
-interface Options {
+interface Options extends TlsFiles {
   readonly sync?: true
   readonly timeout: number
   readonly interactive?: true
@@ -12,7 +13,7 @@ interface Options {
 }
 
 export function addExec(program: Command, cli: Cli): void {
-  program
+  const command = program
     .command('exec <container> <command...>')
     .description('run a command in a running container; its exit code becomes that of berth')
     .option('-i, --interactive', 'pass stdin to the command')
@@ -26,19 +27,25 @@ export function addExec(program: Command, cli: Cli): void {
     )
     // What follows the container is the command's own, also what looks like an option.
     .passThroughOptions()
-    .action(async (query: string, cmd: string[], options: Options) => {
-      const { stdin, tty } = { stdin: options.interactive === true, tty: options.tty === true }
-      const sync = options.sync || options.timeout > 0
-      if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
-      const containerId = await resolveContainer(cli, query)
-      if (sync) return execSync(containerId, cmd, options.timeout)
-      const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
-      const { url } = await cli.cri.runtime.exec(request, cli.ask)
-      // Loaded when it is needed: it takes as long as the rest of berth together.
-      const { runRemoteCommand } = await import('../streaming/remote-command.ts')
-      const input = stdin ? cli.terminal.stdin : undefined
-      cli.exitCode = await runRemoteCommand(cli, { url, tty, detachable: false, ...(input && { stdin: input }) })
+  addTlsOptions(command).action(async (query: string, cmd: string[], options: Options) => {
+    const { stdin, tty } = { stdin: options.interactive === true, tty: options.tty === true }
+    const sync = options.sync || options.timeout > 0
+    if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
+    const containerId = await resolveContainer(cli, query)
+    if (sync) return execSync(containerId, cmd, options.timeout)
+    const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
+    const { url } = await cli.cri.runtime.exec(request, cli.ask)
+    // Loaded when it is needed: most commands stream nothing.
+    const { runRemoteCommand } = await import('../streaming/remote-command.ts')
+    const input = stdin ? cli.terminal.stdin : undefined
+    cli.exitCode = await runRemoteCommand(cli, {
+      url,
+      tty,
+      detachable: false,
+      tls: options,
+      ...(input && { stdin: input }),
     })
+  })
 
   async function execSync(containerId: string, cmd: string[], timeout: number): Promise<void> {
     const answer = await cli.cri.runtime.execSync({ containerId, cmd, timeout: BigInt(timeout) }, cli.work)

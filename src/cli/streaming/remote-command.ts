@@ -1,22 +1,10 @@
-import type { Readable } from 'node:stream'
+import type { Readable, Writable } from 'node:stream'
 import { cancelled } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
-import { ChannelSocket } from './channel-socket.ts'
 import { DetachKeys } from './detach-keys.ts'
-import { exitCodeOf } from './status.ts'
+import { openRemoteStreams, type RemoteStreams } from './remote-streams.ts'
+import type { TlsFiles } from './tls-options.ts'
 import { UserTerminal } from './user-terminal.ts'
-
-const stdinChannel = 0
-const stdoutChannel = 1
-const stderrChannel = 2
-const errorChannel = 3
-const resizeChannel = 4
-
-const v5 = 'v5.channel.k8s.io'
-const v4 = 'v4.channel.k8s.io'
-
-/** What is kept of the error channel, in bytes: a status is short. */
-const maxStatus = 1024 * 1024
 
 export interface RemoteCommand {
   /** As the runtime answered it. */
@@ -26,6 +14,7 @@ export interface RemoteCommand {
   readonly tty: boolean
   /** Ctrl-P Ctrl-Q leaves. */
   readonly detachable: boolean
+  readonly tls: TlsFiles
 }
 
 /**
@@ -36,68 +25,54 @@ export interface RemoteCommand {
  */
 export async function runRemoteCommand(cli: Cli, command: RemoteCommand): Promise<number> {
   const { stdout, stderr, signal } = cli.terminal
-  const status: Buffer[] = []
-  const closed = Promise.withResolvers<void>()
-  const outputs = { [stdoutChannel]: stdout, [stderrChannel]: stderr } as const
-  const socket = await ChannelSocket.open(
-    command.url,
-    [v5, v4],
-    {
-      onData(channel, data) {
-        if (channel === errorChannel && Buffer.concat(status).length < maxStatus) status.push(Buffer.from(data))
-        const output = outputs[channel as keyof typeof outputs]
-        if (!output || data.length === 0 || output.write(data)) return true
-        output.once('drain', () => socket.resume())
-        return false
-      },
-      onClose: () => closed.resolve(),
-    },
-    signal,
-  )
-  let detached = false
-  const detach = () => {
-    detached = true
-    socket.close()
+  const { stdin, tty } = command
+  const wanted = { stdin: stdin !== undefined, stdout: true, stderr: !tty, tty }
+  using remote = await openRemoteStreams(command.url, wanted, command.tls, signal)
+  const detached = Promise.withResolvers<'detached'>()
+  using _terminal = stdin && tty ? terminalFor(stdin, stdout, remote) : undefined
+  const keys = command.detachable && tty ? new DetachKeys() : undefined
+  using _input =
+    stdin && remote.stdin ? sendInput(stdin, remote.stdin, keys, () => detached.resolve('detached')) : undefined
+  const all = Promise.all([remote.exitCode, passOn(remote.stdout, stdout), passOn(remote.stderr, stderr)])
+  try {
+    const outcome = await Promise.race([all, detached.promise])
+    return outcome === 'detached' ? 0 : outcome[0]
+  } catch (error) {
+    if (signal.aborted) throw cancelled('the user gave up', signal.reason)
+    throw error
   }
-  using _terminal = command.tty ? terminalFor(cli, command, socket) : undefined
-  using _input = command.stdin ? sendInput(cli, command, socket, detach) : undefined
-  await closed.promise
-  if (signal.aborted) throw cancelled('the user gave up', signal.reason)
-  return detached ? 0 : exitCodeOf(String(Buffer.concat(status)))
 }
 
-function terminalFor(cli: Cli, { stdin }: RemoteCommand, socket: ChannelSocket): Disposable | undefined {
-  if (!stdin) return undefined
-  return new UserTerminal(stdin, cli.terminal.stdout, ({ width, height }) => {
-    socket.send(resizeChannel, Buffer.from(JSON.stringify({ Width: width, Height: height }))).catch(ignore)
-  })
+function terminalFor(stdin: Readable, stdout: Writable, { resize }: RemoteStreams): Disposable {
+  return new UserTerminal(stdin, stdout, (size) => resize?.(size))
 }
 
-/** Passes input on until it ends. Disposed of, it leaves stdin alone, so that the process can end. */
-function sendInput(cli: Cli, command: RemoteCommand, socket: ChannelSocket, detach: () => void): Disposable {
-  const stdin = command.stdin as Readable
-  const keys = command.detachable && command.tty ? new DetachKeys() : undefined
-  let ended = false
+/** Resolves when all of it has been passed on, or there is no more to come. */
+function passOn(from: Readable | undefined, to: Writable): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  if (!from) resolve()
+  from?.once('end', resolve).once('close', resolve).pipe(to, { end: false })
+  return promise
+}
+
+/** Passes input on until it ends. Disposed of, it leaves `from` alone, so that the process can end. */
+function sendInput(from: Readable, to: Writable, keys: DetachKeys | undefined, detach: () => void): Disposable {
   const onData = (chunk: Buffer) => {
     const { bytes, detach: leave } = keys?.add(chunk) ?? { bytes: chunk, detach: false }
-    stdin.pause()
-    socket.send(stdinChannel, bytes).then(() => ended || stdin.resume(), ignore)
+    if (!to.write(bytes)) from.pause()
     if (leave) detach()
   }
-  const onEnd = () => {
-    if (socket.protocol === v5) socket.endChannel(stdinChannel).catch(ignore)
-    else if (!command.tty) cli.note('this runtime cannot be told that the input has ended; Ctrl-C ends the connection')
-  }
-  stdin.on('data', onData).once('end', onEnd)
+  const onDrain = () => from.resume()
+  const onEnd = () => to.end()
+  to.on('drain', onDrain)
+  from.on('data', onData).once('end', onEnd)
   return {
     [Symbol.dispose]() {
-      ended = true
-      stdin.off('data', onData).off('end', onEnd)
-      stdin.pause()
+      to.off('drain', onDrain)
+      from.off('data', onData).off('end', onEnd)
+      from.pause()
       // A pipe or a terminal that was read keeps the process alive otherwise.
-      ;(stdin as Readable & { unref?(): void }).unref?.()
+      ;(from as Readable & { unref?(): void }).unref?.()
     },
   }
 }
-
-function ignore(): void {}

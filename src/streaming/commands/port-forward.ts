@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { messageOf } from '../../lib/errors.ts'
+import { resetSocket } from '../../lib/reset-socket.ts'
 import type { Pods } from '../../pod/pods.ts'
 import type { ForwardedConnection, PortForwardSession, StreamRequest } from '../session.ts'
 import { Pump } from './pump.ts'
@@ -43,7 +44,7 @@ async function forward(
   } catch (error) {
     return connection.fail(`error forwarding port ${connection.port} to pod ${sandboxId}, uid : ${messageOf(error)}`)
   }
-  const onGone = (): void => void socket.resetAndDestroy()
+  const onGone = (): void => resetSocket(socket)
   connection.gone.addEventListener('abort', onGone, { once: true })
   let broken: Error | undefined
   socket.on('error', (error) => {

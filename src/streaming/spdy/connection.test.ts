@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { exec, openExec, portForward, startStreaming } from '../testing/harness.ts'
 import { heldMemory } from '../testing/memory.ts'
-import { SpdyClient, words } from '../testing/spdy-client.ts'
+import { SpdyClient, words } from '../../mux/testing/spdy-client.ts'
 
 const types = ['error', 'stdin', 'stdout']
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import type { ForwardedConnection } from '../session.ts'
 import { portForward, startStreaming } from '../testing/harness.ts'
-import { SpdyClient } from '../testing/spdy-client.ts'
+import { SpdyClient } from '../../mux/testing/spdy-client.ts'
 
 async function start(t: TestContext, streamsTimeoutMs = 5000) {
   const { server, commands } = await startStreaming(t, { streamsTimeoutMs })

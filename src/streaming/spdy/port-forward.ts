@@ -3,8 +3,8 @@ import { ConnectionQueue } from '../port-forward/connection-queue.ts'
 import { forwardedConnection } from '../port-forward/forwarded-connection.ts'
 import { parsePort } from '../port-forward/parse-port.ts'
 import type { PortForwardSession } from '../session.ts'
-import { type IncomingStream, SpdyConnection, type SpdyOptions } from './connection.ts'
-import type { SpdyHeaders } from './frames.ts'
+import { type IncomingStream, SpdyConnection, type SpdyOptions } from '../../mux/spdy/connection.ts'
+import type { SpdyHeaders } from '../../mux/spdy/frames.ts'
 
 /** Two streams a connection: five hundred at once. */
 const maxStreams = 1000
@@ -40,31 +40,33 @@ export function serveSpdyPortForward(
   const connection = new SpdyConnection(transport, {
     limits: options.limits,
     log: options.log,
-    maxStreams,
-    accept: (headers, id) => {
-      const type = typeOf(headers)
-      if (!type || parsePort(headers.get('port')) === undefined) return false
-      return !halves.get(pairKey(headers, id))?.[type]
-    },
-    stream: (incoming) => {
-      const { headers, id } = incoming
-      const key = pairKey(headers, id)
-      const type = typeOf(headers)
-      const timer = halves.get(key)?.timer ?? setTimeout(() => drop(key), options.streamsTimeoutMs)
-      const half: HalfPair = { ...halves.get(key), timer, ...(type ? { [type]: incoming } : {}) }
-      const port = parsePort(half.data?.headers.get('port'))
-      if (half.data && half.error && port !== undefined) {
-        clearTimeout(timer)
-        halves.delete(key)
-        queue.add(forwardedConnection(port, half.data.stream, half.error.stream))
-      } else {
-        halves.set(key, half)
-        incoming.stream.once('close', () => {
-          if (halves.get(key) !== half) return
+    incoming: {
+      maxStreams,
+      accept: (headers, id) => {
+        const type = typeOf(headers)
+        if (!type || parsePort(headers.get('port')) === undefined) return false
+        return !halves.get(pairKey(headers, id))?.[type]
+      },
+      stream: (incoming) => {
+        const { headers, id } = incoming
+        const key = pairKey(headers, id)
+        const type = typeOf(headers)
+        const timer = halves.get(key)?.timer ?? setTimeout(() => drop(key), options.streamsTimeoutMs)
+        const half: HalfPair = { ...halves.get(key), timer, ...(type ? { [type]: incoming } : {}) }
+        const port = parsePort(half.data?.headers.get('port'))
+        if (half.data && half.error && port !== undefined) {
           clearTimeout(timer)
           halves.delete(key)
-        })
-      }
+          queue.add(forwardedConnection(port, half.data.stream, half.error.stream))
+        } else {
+          halves.set(key, half)
+          incoming.stream.once('close', () => {
+            if (halves.get(key) !== half) return
+            clearTimeout(timer)
+            halves.delete(key)
+          })
+        }
+      },
     },
   })
   connection.gone.addEventListener('abort', () => {

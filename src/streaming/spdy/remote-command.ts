@@ -4,7 +4,7 @@ import { openRemoteCommandSession } from '../remote-command/open-session.ts'
 import type { RemoteCommandFeatures } from '../remote-command/protocol.ts'
 import type { WantedStreams } from '../remote-command/wanted-streams.ts'
 import type { RemoteCommandSession } from '../session.ts'
-import { SpdyConnection, type SpdyOptions } from './connection.ts'
+import { SpdyConnection, type SpdyOptions } from '../../mux/spdy/connection.ts'
 
 /** The streams that a client may open, one of each, by their header `streamType`. */
 const streamTypes = ['error', 'stdin', 'stdout', 'stderr', 'resize'] as const
@@ -32,26 +32,28 @@ export function serveSpdyRemoteCommand(
   const connection = new SpdyConnection(transport, {
     limits: options.limits,
     log: options.log,
-    maxStreams: streamTypes.length,
-    accept: (headers) => {
-      const type = streamTypes.find((type) => type === headers.get('streamtype'))
-      return type !== undefined && !came.has(type)
-    },
-    stream: ({ headers, stream }) => {
-      const type = headers.get('streamtype') as StreamType
-      came.set(type, stream)
-      if (!expected.has(type)) stream.resume()
-      const error = came.get('error')
-      if (!error || ![...expected].every((type) => came.has(type))) return
-      clearTimeout(timer)
-      const asked = (type: StreamType) => (expected.has(type) ? came.get(type) : undefined)
-      session.resolve(
-        openRemoteCommandSession(
-          { error, stdin: asked('stdin'), stdout: asked('stdout'), stderr: asked('stderr'), resize: asked('resize') },
-          connection,
-          features.jsonStatus,
-        ),
-      )
+    incoming: {
+      maxStreams: streamTypes.length,
+      accept: (headers) => {
+        const type = streamTypes.find((type) => type === headers.get('streamtype'))
+        return type !== undefined && !came.has(type)
+      },
+      stream: ({ headers, stream }) => {
+        const type = headers.get('streamtype') as StreamType
+        came.set(type, stream)
+        if (!expected.has(type)) stream.resume()
+        const error = came.get('error')
+        if (!error || ![...expected].every((type) => came.has(type))) return
+        clearTimeout(timer)
+        const asked = (type: StreamType) => (expected.has(type) ? came.get(type) : undefined)
+        session.resolve(
+          openRemoteCommandSession(
+            { error, stdin: asked('stdin'), stdout: asked('stdout'), stderr: asked('stderr'), resize: asked('resize') },
+            connection,
+            features.jsonStatus,
+          ),
+        )
+      },
     },
   })
   const timer = setTimeout(() => {

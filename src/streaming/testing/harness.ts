@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from '../../lib/log.ts'
 import { StreamingServer, type StreamingOptions } from '../server.ts'
 import type { StreamRequest } from '../session.ts'
 import { FakeCommands } from './fake-commands.ts'
-import { SpdyClient } from './spdy-client.ts'
+import { SpdyClient } from '../../mux/testing/spdy-client.ts'
 
 /** A streaming server on a free port with fake commands behind it; closed when the test ends. */
 export async function startStreaming(t: TestContext, options: StreamingOptions = {}, log: Logger = silentLogger) {

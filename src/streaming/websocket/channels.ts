@@ -2,10 +2,10 @@ import { Buffer } from 'node:buffer'
 import { type RawData, WebSocket } from 'ws'
 import { cancelled, messageOf } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
-import { IdleTimer } from '../idle-timer.ts'
-import { InboundBudget } from '../inbound-budget.ts'
-import { MuxStream } from '../mux-stream.ts'
-import type { TransportLimits } from '../transport-limits.ts'
+import { IdleTimer } from '../../mux/idle-timer.ts'
+import { InboundBudget } from '../../mux/inbound-budget.ts'
+import { MuxStream } from '../../mux/mux-stream.ts'
+import type { TransportLimits } from '../../mux/transport-limits.ts'
 
 /** What a message carries at most, in bytes: another channel's turn comes soon. */
 const maxPayload = 64 * 1024

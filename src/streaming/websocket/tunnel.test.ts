@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 import { Duplex } from 'node:stream'
 import { test } from 'node:test'
 import { portForward, startStreaming } from '../testing/harness.ts'
-import { askUpgrade, SpdyClient } from '../testing/spdy-client.ts'
+import { askUpgrade, SpdyClient } from '../../mux/testing/spdy-client.ts'
 
 /**
  * The bytes in the binary messages of a WebSocket, by hand (RFC 6455, section 5.2): `ws` cannot ask for a subprotocol with a

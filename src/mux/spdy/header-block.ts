@@ -58,8 +58,8 @@ export class HeaderReader {
 }
 
 /**
- * Writes the header blocks of one direction. Stored, not compressed: a reply of ours has no headers, and four bytes need no
- * deflate state of 256 KiB a connection. Each block ends with zlib's sync marker, without which Go's reader
+ * Writes the header blocks of one direction. Stored, not compressed: a reply of ours has no headers and a new stream
+ * three, which need no deflate state of 256 KiB a connection. Each block ends with zlib's sync marker, without which Go's reader
  * (moby/spdystream) takes the frame to be cut off.
  */
 export class HeaderWriter {

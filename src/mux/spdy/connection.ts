@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer'
 import type { Duplex } from 'node:stream'
-import { cancelled, messageOf } from '../../lib/errors.ts'
+import { cancelled, messageOf, unavailable } from '../../lib/errors.ts'
 import type { Logger } from '../../lib/log.ts'
 import { IdleTimer } from '../idle-timer.ts'
 import { InboundBudget } from '../inbound-budget.ts'
@@ -9,21 +9,15 @@ import type { TransportLimits } from '../transport-limits.ts'
 import { protocolError } from './errors.ts'
 import { FrameParser } from './frame-parser.ts'
 import { FrameWriter } from './frame-writer.ts'
-import {
-  type ControlFrame,
-  defaultWindow,
-  goawayStatus,
-  resetStatus,
-  type SpdyHeaders,
-  settingInitialWindow,
-} from './frames.ts'
+import { type ControlFrame, goawayStatus, resetStatus, type SpdyHeaders, settingInitialWindow } from './frames.ts'
+import { ReceiveWindows, type Taken } from './receive-windows.ts'
 import { SendWindows, type StreamWindow } from './send-windows.ts'
 
 /** Data goes out in frames of at most this, in bytes: another stream's turn comes soon. */
 const maxDataFrame = 64 * 1024
 /** Data frames smaller than this are copied behind their head, which is cheaper than two writes. */
 const smallFrame = 4 * 1024
-/** Control frames that the client does not take; with more than this, nothing more is read from it. In bytes. */
+/** Control frames that the peer does not take; with more than this, nothing more is read from it. In bytes. */
 const maxControlBacklog = 64 * 1024
 
 /** A stream that the client opened. */
@@ -33,28 +27,39 @@ export interface IncomingStream {
   readonly stream: MuxStream
 }
 
-export interface SpdyOptions {
-  readonly limits: TransportLimits
+/** What a server does with the streams that its client opens. */
+export interface IncomingStreams {
   /** More streams at once than these are refused. */
   readonly maxStreams: number
-  readonly log: Logger
   /** Whether a stream with these headers is wanted; if not, it is refused. */
   accept(headers: SpdyHeaders, id: number): boolean
   /** Takes a stream that was accepted; its reply is already under way. */
   stream(incoming: IncomingStream): void
 }
 
+export interface SpdyOptions {
+  readonly limits: TransportLimits
+  readonly log: Logger
+  /** At the server's end; the client's opens streams itself, and refuses those of the server. */
+  readonly incoming?: IncomingStreams
+}
+
 interface Live {
   readonly id: number
   readonly stream: MuxStream
   readonly window: StreamWindow
-  /** What was read and not yet given back to the client's window, in bytes. */
-  unacknowledged: number
+  readonly taken: Taken
+  /** Of a stream that this side opened: to be told when the peer has accepted it. */
+  readonly accepted?: () => void
+  /** The peer has accepted it. */
+  open: boolean
+  /** At the client's end: the server has reset the stream, and takes nothing more. */
+  reset?: boolean
 }
 
 /**
- * The server's end of a SPDY/3.1 connection over any stream of bytes (TCP, TLS, a WebSocket tunnel). Sends nothing before
- * the client has: Go's clients lose what comes together with the 101 response.
+ * One end of a SPDY/3.1 connection over any stream of bytes (TCP, TLS, a WebSocket tunnel). A server sends nothing before
+ * its client has: Go's clients lose what comes together with the 101 response.
  */
 export class SpdyConnection {
   readonly #transport: Duplex
@@ -63,21 +68,28 @@ export class SpdyConnection {
   readonly #parser: FrameParser
   readonly #live = new Map<number, Live>()
   readonly #windows = new SendWindows()
+  readonly #receiveWindows: ReceiveWindows | undefined
   readonly #budget: InboundBudget
   readonly #idle: IdleTimer
   readonly #pings: NodeJS.Timeout
   readonly #gone = new AbortController()
   readonly #closed = Promise.withResolvers<void>()
+  /** The last stream that was opened, by the client, whichever end this is. */
   #lastId = 0
-  #unacknowledged = 0
   #controlBacklog = 0
-  #nextPing = 2
-  #clientGoesAway = false
+  #nextPing: number
+  #peerGoesAway = false
   #closing: Promise<void> | undefined
 
   constructor(transport: Duplex, options: SpdyOptions) {
     this.#transport = transport
     this.#options = options
+    this.#nextPing = options.incoming ? 2 : 1
+    // A client keeps no windows, as Kubernetes' (moby/spdystream): a WINDOW_UPDATE that comes when the server has hung up
+    // makes TCP reset the connection, and the client loses what it has not read.
+    if (options.incoming) {
+      this.#receiveWindows = new ReceiveWindows((id, bytes) => this.#sendControl(this.#writer.windowUpdate(id, bytes)))
+    }
     this.#parser = new FrameParser({
       control: (frame) => this.#control(frame),
       data: (streamId, piece, fin) => this.#data(streamId, piece, fin),
@@ -103,6 +115,23 @@ export class SpdyConnection {
   /** Resolves when the transport is closed. */
   get closed(): Promise<void> {
     return this.#closed.promise
+  }
+
+  /**
+   * Opens a stream, at the client's end; resolves when the server has accepted it. Rejects with unavailable when it was
+   * refused, or the connection has ended.
+   */
+  async open(headers: SpdyHeaders): Promise<MuxStream> {
+    if (this.#options.incoming) throw new TypeError('streams are opened by the client')
+    if (this.#gone.signal.aborted || this.#peerGoesAway) throw unavailable('the streaming connection has ended')
+    this.#lastId += this.#lastId === 0 ? 1 : 2
+    const accepted = Promise.withResolvers<MuxStream>()
+    const { id, stream } = this.#add(this.#lastId, () => accepted.resolve(stream))
+    stream.once('close', () => accepted.reject(unavailable('the other end refused to open a stream')))
+    const onGone = () => accepted.reject(unavailable('the streaming connection ended before a stream was open'))
+    this.#gone.signal.addEventListener('abort', onGone)
+    this.#sendControl(this.#writer.synStream(id, headers))
+    return accepted.promise.finally(() => this.#gone.signal.removeEventListener('abort', onGone))
   }
 
   /**
@@ -149,9 +178,14 @@ export class SpdyConnection {
     this.#closed.resolve()
   }
 
+  /** A server's command has nobody left to talk to; what a client was still sent is for it to read. */
   #loseStreams(): void {
+    const unread = !this.#options.incoming && !this.#closing
     this.#gone.abort()
-    for (const { stream } of [...this.#live.values()]) stream.lose()
+    for (const { stream } of [...this.#live.values()]) {
+      if (unread) stream.receiveCut()
+      else stream.lose()
+    }
   }
 
   #receive(chunk: Buffer): void {
@@ -159,28 +193,27 @@ export class SpdyConnection {
     try {
       this.#parser.push(chunk)
     } catch (error) {
-      this.#options.log.warn({ error: messageOf(error) }, 'a streaming client broke the protocol')
+      this.#options.log.warn({ error: messageOf(error) }, 'the other end of a streaming connection broke the protocol')
       void this.close(goawayStatus.protocolError)
     }
   }
 
   #control(frame: ControlFrame): void {
-    if (frame.type !== 'ping' || frame.id % 2 === 1) this.#idle.touch()
+    if (frame.type !== 'ping' || !this.#isOwnPing(frame.id)) this.#idle.touch()
     switch (frame.type) {
       case 'syn-stream':
         return this.#open(frame)
       case 'rst-stream':
-        this.#live.get(frame.streamId)?.stream.lose()
+        this.#wasReset(this.#live.get(frame.streamId))
         return this.#closeWhenDone()
       case 'headers':
         if (frame.fin) this.#live.get(frame.streamId)?.stream.receiveEnd()
         return
       case 'ping':
-        // Even ids are this side's own, coming back.
-        if (frame.id % 2 === 1) this.#sendControl(this.#writer.ping(frame.id))
+        if (!this.#isOwnPing(frame.id)) this.#sendControl(this.#writer.ping(frame.id))
         return
       case 'goaway':
-        this.#clientGoesAway = true
+        this.#peerGoesAway = true
         return this.#closeWhenDone()
       case 'window-update':
         return this.#widen(frame.streamId, frame.delta)
@@ -189,9 +222,14 @@ export class SpdyConnection {
         if (window) this.#windows.setInitial(window.value & 0x7fffffff)
         return
       }
-      case 'syn-reply':
-        // This side opens no streams.
-        return this.#reset(frame.streamId, resetStatus.invalidStream)
+      case 'syn-reply': {
+        const live = this.#live.get(frame.streamId)
+        if (!live?.accepted) return this.#reset(frame.streamId, resetStatus.invalidStream)
+        live.open = true
+        live.accepted()
+        if (frame.fin) live.stream.receiveEnd()
+        return
+      }
       default:
         frame satisfies never
     }
@@ -199,34 +237,59 @@ export class SpdyConnection {
 
   #open(frame: Extract<ControlFrame, { type: 'syn-stream' }>): void {
     const { streamId: id, headers } = frame
+    const { incoming } = this.#options
+    if (!incoming) return this.#reset(id, resetStatus.refusedStream)
     if (id % 2 === 0 || id <= this.#lastId) throw protocolError(`a stream of id ${id} after ${this.#lastId}`)
     this.#lastId = id
-    const wanted = !this.#clientGoesAway && this.#live.size < this.#options.maxStreams
-    if (!wanted || frame.unidirectional || !this.#options.accept(headers, id)) {
+    const wanted = !this.#peerGoesAway && this.#live.size < incoming.maxStreams
+    if (!wanted || frame.unidirectional || !incoming.accept(headers, id)) {
       return this.#reset(id, resetStatus.refusedStream)
     }
+    const { stream } = this.#add(id)
+    this.#sendControl(this.#writer.synReply(id))
+    if (frame.fin) stream.receiveEnd()
+    incoming.stream({ id, headers, stream })
+  }
+
+  #add(id: number, accepted?: () => void): Live {
     const window = this.#windows.open()
     const stream = new MuxStream(
       {
         write: (data, done) => this.#sendData(live, data, done),
         end: (done) => this.#sendEnd(live, done),
-        taken: (bytes) => this.#acknowledge(live, bytes),
+        taken: (bytes) => this.#receiveWindows?.taken(bytes, stream.remoteEnded ? undefined : live),
         closed: (broken) => this.#forget(live, broken),
       },
       this.#budget,
     )
-    const live: Live = { id, stream, window, unacknowledged: 0 }
+    const live: Live = {
+      id,
+      stream,
+      window,
+      taken: { bytes: 0 },
+      open: accepted === undefined,
+      ...(accepted && { accepted }),
+    }
     this.#live.set(id, live)
-    this.#sendControl(this.#writer.synReply(id))
-    if (frame.fin) stream.receiveEnd()
-    this.#options.stream({ id, headers, stream })
+    return live
+  }
+
+  /**
+   * Kubernetes' servers (httpstream/spdy, Connection.Close) end a session by resetting its streams: for a client what came
+   * before that counts. Server and client lose a stream that was never accepted.
+   */
+  #wasReset(live: Live | undefined): void {
+    if (!live) return
+    if (this.#options.incoming || !live.open) return live.stream.lose()
+    live.reset = true
+    live.stream.receiveCut()
   }
 
   #data(streamId: number, piece: Buffer, fin: boolean): void {
     this.#idle.touch()
     const live = this.#live.get(streamId)
     if (!live || live.stream.remoteEnded) {
-      this.#acknowledge(undefined, piece.length)
+      this.#receiveWindows?.taken(piece.length)
       // What was under way when this side reset the stream is of no harm; anything else is.
       if (live) this.#reset(streamId, resetStatus.streamAlreadyClosed, live)
       else if (streamId === 0 || streamId > this.#lastId)
@@ -250,7 +313,7 @@ export class SpdyConnection {
         this.#writeData(live.id, piece, at === data.length ? done : undefined)
       }
     }
-    if (data.length === 0) done()
+    if (data.length === 0 || live.reset) done()
     else send()
   }
 
@@ -268,24 +331,9 @@ export class SpdyConnection {
   }
 
   #sendEnd(live: Live, done: (error?: Error | null) => void): void {
+    if (live.reset) return done()
     if (this.#closing || this.#transport.destroyed) return done(streamGone())
     this.#transport.write(this.#writer.dataHead(live.id, 0, true), done)
-  }
-
-  /** Gives back what was read to the client's windows, in portions of half a window. */
-  #acknowledge(live: Live | undefined, bytes: number): void {
-    if (live) {
-      live.unacknowledged += bytes
-      if (live.unacknowledged >= defaultWindow / 2 && !live.stream.remoteEnded) {
-        this.#sendControl(this.#writer.windowUpdate(live.id, live.unacknowledged))
-        live.unacknowledged = 0
-      }
-    }
-    this.#unacknowledged += bytes
-    if (this.#unacknowledged >= defaultWindow / 2) {
-      this.#sendControl(this.#writer.windowUpdate(0, this.#unacknowledged))
-      this.#unacknowledged = 0
-    }
   }
 
   #widen(streamId: number, delta: number): void {
@@ -307,13 +355,18 @@ export class SpdyConnection {
   }
 
   #closeWhenDone(): void {
-    if (this.#clientGoesAway && this.#live.size === 0) void this.close()
+    if (this.#peerGoesAway && this.#live.size === 0) void this.close()
   }
 
   #ping(): void {
     if (this.#lastId === 0) return
     this.#sendControl(this.#writer.ping(this.#nextPing))
-    this.#nextPing = this.#nextPing > 0x7ffffff0 ? 2 : this.#nextPing + 2
+    this.#nextPing = (this.#nextPing + 2) % 0x40000000
+  }
+
+  /** The pings of a client have odd numbers, those of a server even ones; they come back with the same. */
+  #isOwnPing(id: number): boolean {
+    return id % 2 === this.#nextPing % 2
   }
 
   #sendControl(frame: Buffer): void {
@@ -334,4 +387,4 @@ export class SpdyConnection {
   }
 }
 
-const streamGone = () => cancelled('the streaming client has gone')
+const streamGone = () => cancelled('the other end of the stream has gone')

@@ -2,9 +2,15 @@ import { Buffer } from 'node:buffer'
 import { controlTypes, flagFin, type SpdyHeaders } from './frames.ts'
 import { HeaderWriter } from './header-block.ts'
 
-/** The frames that a server sends, as bytes. One a connection: header blocks depend on those before them. */
+/** The frames that are sent, as bytes. One a connection: header blocks depend on those before them. */
 export class FrameWriter {
   readonly #headers = new HeaderWriter()
+
+  /** A stream of the highest priority that no other one belongs to. */
+  synStream(streamId: number, headers: SpdyHeaders): Buffer {
+    const body = [words(streamId, 0), Buffer.alloc(2), this.#headers.write(headers)]
+    return control(controlTypes.synStream, Buffer.concat(body))
+  }
 
   synReply(streamId: number, headers: SpdyHeaders = new Map()): Buffer {
     return control(controlTypes.synReply, Buffer.concat([words(streamId), this.#headers.write(headers)]))

@@ -24,6 +24,7 @@ export class MuxStream extends Duplex {
   readonly #budget: InboundBudget
   #incoming: Buffer[] = []
   #remoteEnded = false
+  #cutOff = false
   #endPushed = false
   #wanted = false
   #lost = false
@@ -41,6 +42,11 @@ export class MuxStream extends Duplex {
     return this.#remoteEnded
   }
 
+  /** The connection ended before the peer said that it sends no more: what was read may not be all. */
+  get cutOff(): boolean {
+    return this.#cutOff
+  }
+
   /** For the connection: data that came from the peer. */
   receive(piece: Buffer): void {
     if (this.destroyed || this.#remoteEnded || piece.length === 0) return
@@ -55,6 +61,13 @@ export class MuxStream extends Duplex {
   receiveEnd(): void {
     this.#remoteEnded = true
     if (this.#wanted) this.#deliver()
+  }
+
+  /** For the connection: it has ended. What came before can still be read. */
+  receiveCut(): void {
+    if (this.#remoteEnded) return
+    this.#cutOff = true
+    this.receiveEnd()
   }
 
   /** For the connection: the peer has reset the stream, or is gone. Nobody is told; what was not read yet is dropped. */
