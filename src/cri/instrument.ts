@@ -2,17 +2,40 @@ import type { Message } from '@bufbuild/protobuf'
 import { status } from '@grpc/grpc-js'
 import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { rootSpan } from '../lib/span.ts'
+import type { Traces } from '../observe/traces.ts'
 import { grpcStatus } from './status-code.ts'
 
 /** RPCs that only look. The kubelet sends them every second: they are logged when they fail. */
 const quiet = /^(Version|Status|RuntimeConfig|.*List.*|.*Status|.*Stats|.*Metrics|.*FsInfo|Stream.*|Get.*|ExecSync)$/
 
-/** Runs one RPC: logs it with its time, and turns whatever it throws into a gRPC status. */
-export async function instrument<T>(name: string, log: Logger, request: Message, run: () => Promise<T>): Promise<T> {
+export interface Observers {
+  readonly log: Logger
+  readonly traces: Traces
+}
+
+/** Runs one RPC: logs it with its time, traces it, and turns whatever it throws into a gRPC status. */
+export async function instrument<T>(
+  name: string,
+  { log, traces }: Observers,
+  request: Message,
+  run: () => Promise<T>,
+): Promise<T> {
   const began = performance.now()
-  const fields = { rpc: name, ...subject(request) }
+  const about = subject(request)
+  const fields = { rpc: name, ...about }
+  let result: T | undefined
   try {
-    const answer = await run()
+    const answer = quiet.test(name)
+      ? await run()
+      : await rootSpan(
+          name,
+          (root) => traces.add({ ...about, ...subject(result as object | undefined), root }),
+          async () => {
+            result = await run()
+            return result
+          },
+        )
     const ms = Math.round(performance.now() - began)
     if (quiet.test(name)) log.debug({ ...fields, ms }, name)
     else log.info({ ...fields, ms }, name)
@@ -28,8 +51,8 @@ export async function instrument<T>(name: string, log: Logger, request: Message,
 }
 
 /** What the request is about, for the log. Never its configuration, which may hold secrets. */
-function subject(request: Message): Record<string, unknown> {
-  const fields = request as Message & { podSandboxId?: string; containerId?: string; image?: { image?: string } }
+function subject(message: object | undefined): Record<string, unknown> {
+  const fields = (message ?? {}) as { podSandboxId?: string; containerId?: string; image?: { image?: string } }
   return {
     ...(fields.podSandboxId && { sandbox: fields.podSandboxId }),
     ...(fields.containerId && { container: fields.containerId }),

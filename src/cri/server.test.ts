@@ -10,13 +10,17 @@ import { type ContainerEventResponse, ContainerEventResponseSchema, PodSandboxCo
 import { BerthError } from '../lib/errors.ts'
 import { silentLogger } from '../lib/log.ts'
 import type { PodEvent } from '../observe/pod-event.ts'
+import { Traces } from '../observe/traces.ts'
 import { createCriServer, listen } from './server.ts'
 import type { Services } from './services.ts'
 
 /** A server whose events are those of `subscribe`; answers a call of GetContainerEvents. */
 async function serve(t: TestContext, subscribe: (signal: AbortSignal) => AsyncIterable<PodEvent>) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-cri-'))
-  const server = createCriServer({ events: { subscribe } } as unknown as Services, silentLogger)
+  const server = createCriServer({ events: { subscribe } } as unknown as Services, {
+    log: silentLogger,
+    traces: new Traces(),
+  })
   await listen(server, join(folder, 'cri.sock'))
   const client = new Client(`unix://${join(folder, 'cri.sock')}`, credentials.createInsecure())
   t.after(() => {

@@ -11,9 +11,8 @@ import {
 } from '@grpc/grpc-js'
 import { ImageService, RuntimeService } from '../gen/cri_pb.ts'
 import { unimplemented } from '../lib/errors.ts'
-import type { Logger } from '../lib/log.ts'
 import { imageHandlers } from './image/handlers.ts'
-import { instrument } from './instrument.ts'
+import { instrument, type Observers } from './instrument.ts'
 import { runtimeHandlers } from './runtime/handlers.ts'
 import type { Services } from './services.ts'
 
@@ -24,13 +23,13 @@ type AnyHandler = (services: Services, request: Message, signal: AbortSignal) =>
 type AnyStream = AsyncIterable<object> | Iterable<object>
 
 /** The CRI server. RPCs that Berth does not have yet answer Unimplemented. */
-export function createCriServer(services: Services, log: Logger): Server {
+export function createCriServer(services: Services, observers: Observers): Server {
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
   })
-  add(server, RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, log)
-  add(server, ImageService, imageHandlers as Record<string, AnyHandler>, services, log)
+  add(server, RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, observers)
+  add(server, ImageService, imageHandlers as Record<string, AnyHandler>, services, observers)
   return server
 }
 
@@ -48,7 +47,7 @@ function add(
   service: DescService,
   handlers: Record<string, AnyHandler>,
   services: Services,
-  log: Logger,
+  observers: Observers,
 ): void {
   const definition: Record<string, ServiceDefinition[string]> = {}
   const implementation: UntypedServiceImplementation = {}
@@ -58,8 +57,8 @@ function add(
     const bound = handler && ((request: Message, signal: AbortSignal) => handler(services, request, signal))
     implementation[method.localName] =
       method.methodKind === 'server_streaming'
-        ? streamingCall(method, bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined, log)
-        : unaryCall(method, bound, log)
+        ? streamingCall(method, bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined, observers)
+        : unaryCall(method, bound, observers)
   }
   server.addService(definition as ServiceDefinition, implementation)
 }
@@ -79,12 +78,12 @@ function definitionOf(method: DescMethod): ServiceDefinition[string] {
 function unaryCall(
   method: DescMethod,
   handler: ((request: Message, signal: AbortSignal) => object | Promise<object>) | undefined,
-  log: Logger,
+  observers: Observers,
 ): handleUnaryCall<Message, Message> {
   return (call, callback) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
-    const answer = instrument(method.name, log, call.request, async () => {
+    const answer = instrument(method.name, observers, call.request, async () => {
       if (!handler) throw unimplemented(method.name)
       return create(method.output, (await handler(call.request, gone.signal)) as Record<string, unknown>)
     })
@@ -95,12 +94,12 @@ function unaryCall(
 function streamingCall(
   method: DescMethod,
   handler: ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
-  log: Logger,
+  observers: Observers,
 ): handleServerStreamingCall<Message, Message> {
   return (call) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
-    const stream = instrument(method.name, log, call.request, async () => {
+    const stream = instrument(method.name, observers, call.request, async () => {
       if (!handler) throw unimplemented(method.name)
       const items = handler(call.request, gone.signal)
       // The client sees at once that it is served, however long the first item takes.

@@ -1,6 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Images } from '../image/images.ts'
 import { BerthError, invalidArgument, messageOf, notFound } from '../lib/errors.ts'
+import { switchTracing } from '../lib/span.ts'
+import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
 
@@ -17,8 +19,14 @@ const maxBody = 64 * 1024
  *     GET  /v1/gc                                           what takes space in the image store, and for whom
  *     POST /v1/gc                                           deletes what nobody wants; answers what that was
  *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
+ *     POST /v1/tracing       { "on": true }                 traces calls from now on, or no more
+ *     GET  /v1/traces                                       where the time of the last traced calls went
  */
-export function createAdminServer(services: { readonly pods: Pods; readonly images: Images }): Server {
+export function createAdminServer(services: {
+  readonly pods: Pods
+  readonly images: Images
+  readonly traces: Traces
+}): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
     'POST /v1/images/load': async (request) => {
@@ -28,6 +36,13 @@ export function createAdminServer(services: { readonly pods: Pods; readonly imag
       return { images: images.map(({ id, repoTags }) => ({ id, repoTags })) }
     },
     'GET /v1/pulls': async () => ({ pulls: services.images.progress() }),
+    'POST /v1/tracing': async (request) => {
+      const { on } = (await readJson(request)) as { on?: unknown }
+      if (typeof on !== 'boolean') throw invalidArgument('"on" must be true or false')
+      switchTracing(on)
+      return { on }
+    },
+    'GET /v1/traces': async () => ({ traces: services.traces.list() }),
     'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
   }
   return createServer(async (request, response) => {

@@ -23,6 +23,7 @@ import { withoutNri } from '../nri/port.ts'
 import { Metrics } from '../observe/metrics/pod-metrics.ts'
 import { PodEvents } from '../observe/pod-events.ts'
 import { Stats } from '../observe/stats.ts'
+import { Traces } from '../observe/traces.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import { makeFolders } from '../pod/folders.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
@@ -147,8 +148,12 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const stats = new Stats({ sandboxes, containers, cgroups, layout, clock, log })
   const metrics = new Metrics({ stats, cgroups, layout })
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
-  const cri = createCriServer({ pods, images, network, events, stats, metrics, clock, streaming, about }, log)
-  const admin = createAdminServer({ pods, images })
+  const traces = new Traces()
+  const cri = createCriServer(
+    { pods, images, network, events, stats, metrics, clock, streaming, about },
+    { log, traces },
+  )
+  const admin = createAdminServer({ pods, images, traces })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   await listen(cri, config.socket)
   chmodSync(config.socket, 0o660)

@@ -1,4 +1,5 @@
 import { messageOf } from '../lib/errors.ts'
+import { span } from '../lib/span.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { type PluginCall, pluginFailed, pluginMissing, pluginResultInvalid } from './errors.ts'
 import type { NetworkConfiguration, PluginConfiguration } from './network-configuration.ts'
@@ -86,7 +87,8 @@ async function callPlugin(
   if (file === undefined) throw pluginMissing(call, host.binDirs)
   const env = pluginEnvironment(verb, runtime, host.binDirs, host.environment)
   const stdin = pluginInput(verb, network, plugin, runtime, prevResult)
-  const outcome = await runPlugin(host.reaper, { call, file, env, stdin, timeoutMs: host.timeoutMs, signal })
+  const request = { call, file, env, stdin, timeoutMs: host.timeoutMs, signal }
+  const outcome = await span(`CNI ${verb} ${plugin.type}`, () => runPlugin(host.reaper, request))
   return { call, outcome }
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { cancelled, errnoOf, operationFailed } from '../lib/errors.ts'
+import { span } from '../lib/span.ts'
 import { type CommandResult, runCommand } from '../linux/command.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { kill, spawn } from '../linux/spawn.ts'
@@ -154,7 +155,7 @@ export class OciRuntime {
     const onAbort = () => void kill(-pid, 'SIGKILL')
     signal?.addEventListener('abort', onAbort)
     try {
-      const status = await reaper.wait(pid)
+      const status = await span(this.#options.name, () => reaper.wait(pid))
       if (signal?.aborted && status.signal !== 0) throw this.#cancelled(signal)
       return status
     } finally {
@@ -168,11 +169,9 @@ export class OciRuntime {
     let result: CommandResult
     try {
       const request = { file: path, args: [...this.#globalArgs(), ...args], env: environment() }
-      result = await runCommand(reaper, {
-        ...request,
-        ...(signal && { signal }),
-        ...(stdin !== undefined && { stdin }),
-      })
+      result = await span(`${this.#options.name} ${args[0]}`, () =>
+        runCommand(reaper, { ...request, ...(signal && { signal }), ...(stdin !== undefined && { stdin }) }),
+      )
     } catch (error) {
       throw this.#startError(error)
     }

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { errnoOf, failedPrecondition, unavailable } from '../lib/errors.ts'
+import { span } from '../lib/span.ts'
 import { peerPid } from '../linux/peer.ts'
 import { copyDescriptor, openPidfd, signalPidfd } from '../linux/pidfd.ts'
 import { Connection } from './connection.ts'
@@ -106,7 +107,8 @@ export class ShimClient implements Disposable {
     params: ShimRequests[Method]['params'],
     signal?: AbortSignal,
   ): Promise<ShimRequests[Method]['result']> {
-    return this.#connection.request(method, params, signal) as Promise<ShimRequests[Method]['result']>
+    const request = () => this.#connection.request(method, params, signal)
+    return span(`shim: ${method}`, request) as Promise<ShimRequests[Method]['result']>
   }
 
   /** Copies of descriptors of the shim, for the caller to close: all of them or, when one cannot be copied, none. */

@@ -1,16 +1,19 @@
 import type { Duplex } from 'node:stream'
 import { BerthError, cancelled, type ErrorCode, internal, messageOf, unavailable } from '../lib/errors.ts'
+import { adoptSpans, isTraced, rootSpan, type Span, switchTracing } from '../lib/span.ts'
 
 /**
  * Requests, answers and events as JSON lines over a stream. The two ends are alike; what may be said is another file's
  * matter (`protocol.ts`). A request can be cancelled: the other end's handler then sees its signal abort.
  */
 type Frame =
-  | { readonly request: number; readonly method: string; readonly params: unknown }
+  | { readonly request: number; readonly method: string; readonly params: unknown; readonly trace?: true }
   | { readonly cancel: number }
-  | { readonly answer: number; readonly result: unknown }
+  | { readonly answer: number; readonly result: unknown; readonly spans?: readonly Span[] }
   | { readonly answer: number; readonly error: { readonly code: ErrorCode; readonly message: string } }
   | { readonly event: string; readonly params: unknown }
+
+type Answer = Pick<Extract<Frame, { readonly result: unknown }>, 'result' | 'spans'>
 
 export interface ConnectionHandlers {
   onRequest(method: string, params: unknown, signal: AbortSignal): Promise<unknown>
@@ -24,7 +27,7 @@ const maxFrameBytes = 64 * 1024 * 1024
 export class Connection implements Disposable {
   readonly #stream: Duplex
   readonly #handlers: ConnectionHandlers
-  readonly #pending = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>()
+  readonly #pending = new Map<number, { resolve(answer: Answer): void; reject(error: Error): void }>()
   readonly #serving = new Map<number, AbortController>()
   #lastRequest = 0
   #closed = false
@@ -50,16 +53,18 @@ export class Connection implements Disposable {
     if (this.#closed) throw unavailable(`"${method}" cannot be sent: the connection is closed`)
     if (signal?.aborted) throw cancelled(`"${method}" was given up`, signal.reason)
     const id = ++this.#lastRequest
-    const answer = Promise.withResolvers<unknown>()
+    const answer = Promise.withResolvers<Answer>()
     this.#pending.set(id, answer)
-    this.#send({ request: id, method, params })
+    this.#send({ request: id, method, params, ...(isTraced() && { trace: true }) })
     const onAbort = () => {
       this.#send({ cancel: id })
       answer.reject(cancelled(`"${method}" was given up`, signal?.reason))
     }
     signal?.addEventListener('abort', onAbort)
     try {
-      return await answer.promise
+      const { result, spans } = await answer.promise
+      if (spans) adoptSpans(spans)
+      return result
     } finally {
       signal?.removeEventListener('abort', onAbort)
       this.#pending.delete(id)
@@ -81,20 +86,23 @@ export class Connection implements Disposable {
   }
 
   #take(frame: Frame): void {
-    if ('request' in frame) void this.#serve(frame.request, frame.method, frame.params)
+    if ('request' in frame) void this.#serve(frame)
     else if ('cancel' in frame) this.#serving.get(frame.cancel)?.abort(cancelled('the caller gave up'))
     else if ('event' in frame) this.#handlers.onEvent(frame.event, frame.params)
     else if ('error' in frame) {
       this.#pending.get(frame.answer)?.reject(new BerthError(frame.error.code, frame.error.message))
-    } else this.#pending.get(frame.answer)?.resolve(frame.result)
+    } else this.#pending.get(frame.answer)?.resolve(frame)
   }
 
-  async #serve(id: number, method: string, params: unknown): Promise<void> {
+  async #serve({ request: id, method, params, trace }: Extract<Frame, { readonly request: number }>): Promise<void> {
     const abort = new AbortController()
     this.#serving.set(id, abort)
+    const spans: Span[] = []
+    if (trace) switchTracing(true)
     try {
-      const result = await this.#handlers.onRequest(method, params, abort.signal)
-      this.#send({ answer: id, result: result ?? null })
+      const work = () => this.#handlers.onRequest(method, params, abort.signal)
+      const result = await (trace ? rootSpan(method, (root) => spans.push(root), work) : work())
+      this.#send({ answer: id, result: result ?? null, ...(trace && { spans }) })
     } catch (error) {
       const code = error instanceof BerthError ? error.code : 'internal'
       this.#send({ answer: id, error: { code, message: messageOf(error) } })

@@ -2,6 +2,7 @@ import { chmodSync, mkdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { errnoOf, messageOf } from '../lib/errors.ts'
+import { span } from '../lib/span.ts'
 import { type DatabaseContents, readContents, readContentsElsewhere } from './database-contents.ts'
 import { cannotWrite, DamagedDatabase, isDamage, isDiskTrouble, isFull } from './database-errors.ts'
 import { PendingWrites } from './pending-writes.ts'
@@ -129,7 +130,7 @@ export class Database {
     if (this.#depth > 0) return work(this.#open())
     this.#depth++
     try {
-      const result = this.#attempt(work)
+      const result = span('SQLite', () => this.#attempt(work))
       for (const follow of this.#afterCommit) follow()
       this.#trouble = undefined
       return result

@@ -1,3 +1,5 @@
+import { openSpan } from '../lib/span.ts'
+
 /**
  * The operations under way. A call of the API is not an operation: a client that gave up and comes back with the same
  * request joins the operation that its first call began, and gets its result. Each has a stage and an age that a user can
@@ -48,10 +50,13 @@ export class Operations {
       return known.result as Promise<T>
     }
     const now = this.#now()
+    let endStage = () => {}
     const setStage = (stage: string) => {
+      endStage()
+      endStage = openSpan(stage)
       entry.operation = { ...entry.operation, stage, stageSince: this.#now() }
     }
-    const result = Promise.resolve().then(() => work(setStage))
+    const result = Promise.resolve().then(() => work(setStage).finally(() => endStage()))
     const entry: Entry = {
       operation: { name: request.name, key: request.key, stage: 'beginning', startedAt: now, stageSince: now },
       fingerprint: request.fingerprint,
