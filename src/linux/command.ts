@@ -1,5 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, writeSync } from 'node:fs'
 import { addressOf, check, libc } from './libc.ts'
+import { createPipe } from './pipe.ts'
+import { pipeWriter } from './pipe-stream.ts'
 import { type ExitStatus, type Reaper } from './reaper.ts'
 import { kill, spawn } from './spawn.ts'
 
@@ -30,39 +32,109 @@ export const maxOutput = 16 * 1024 * 1024
  * while it runs, and a background child that keeps the descriptors open does not hold the call up.
  */
 export async function runCommand(reaper: Reaper, request: CommandRequest): Promise<CommandResult> {
-  const fds: number[] = []
-  const memory = (name: string) => {
-    const fd = memfd(name)
-    fds.push(fd)
-    return fd
-  }
-  try {
-    const stdout = memory('stdout')
-    const stderr = memory('stderr')
-    const stdin = request.stdin === undefined ? openNull(fds) : inputFile(memory('stdin'), request.stdin)
-    request.signal?.throwIfAborted()
-    const pid = spawn({ ...request, stdin, stdout, stderr, newSession: true })
-    let killed = false
-    const onAbort = () => {
-      killed = true
-      kill(-pid, 'SIGKILL')
-    }
-    request.signal?.addEventListener('abort', onAbort)
+  request.signal?.throwIfAborted()
+  const { stdin } = request
+  using input = stdin === undefined ? openNull() : inputFile(stdin)
+  return new RunningCommand(reaper, request, input.fd).ended(request.signal)
+}
+
+/**
+ * A short command that is started before its input is known, so that the start-up of its program (2 to 4 ms of one in Go) passes
+ * meanwhile. It must be one that does nothing before it has read its input to the end; disposed of before that, it is killed.
+ */
+export class WaitingCommand implements Disposable {
+  readonly #command: RunningCommand
+  #input: number | undefined
+
+  constructor(reaper: Reaper, request: Omit<CommandRequest, 'stdin' | 'signal'>) {
+    const pipe = createPipe({ nonBlocking: false })
+    this.#input = pipe.write
     try {
-      const status = await reaper.wait(pid)
-      return { ...status, stdout: contents(stdout), stderr: contents(stderr), killed }
+      this.#command = new RunningCommand(reaper, request, pipe.read)
+    } catch (error) {
+      closeSync(pipe.write)
+      throw error
     } finally {
-      request.signal?.removeEventListener('abort', onAbort)
+      closeSync(pipe.read)
     }
-  } finally {
-    for (const fd of fds) closeSync(fd)
+  }
+
+  /** Gives it its input, once, and waits for its end. */
+  async run(stdin: string, signal?: AbortSignal): Promise<CommandResult> {
+    const fd = this.#input
+    if (fd === undefined) throw new Error('the command has its input already')
+    this.#input = undefined
+    pipeWriter(fd).end(stdin)
+    return this.#command.ended(signal)
+  }
+
+  [Symbol.dispose](): void {
+    if (this.#input === undefined) return
+    this.#command.kill()
+    closeSync(this.#input)
+    this.#input = undefined
+    void this.#command.ended()
   }
 }
 
-function openNull(fds: number[]): number {
-  const fd = openSync('/dev/null', 'r')
-  fds.push(fd)
-  return fd
+/** A command whose output goes to anonymous files in memory. */
+class RunningCommand {
+  readonly #pid: number
+  readonly #status: Promise<ExitStatus>
+  readonly #stdout: number
+  readonly #stderr: number
+  #killed = false
+
+  constructor(reaper: Reaper, request: Omit<CommandRequest, 'stdin' | 'signal'>, stdin: number) {
+    this.#stdout = memfd('stdout')
+    this.#stderr = memfd('stderr')
+    try {
+      this.#pid = spawn({ ...request, stdin, stdout: this.#stdout, stderr: this.#stderr, newSession: true })
+    } catch (error) {
+      this.#close()
+      throw error
+    }
+    this.#status = reaper.wait(this.#pid)
+  }
+
+  kill(): void {
+    this.#killed = true
+    kill(-this.#pid, 'SIGKILL')
+  }
+
+  /** To be called once. */
+  async ended(signal?: AbortSignal): Promise<CommandResult> {
+    const onAbort = () => this.kill()
+    if (signal?.aborted) this.kill()
+    signal?.addEventListener('abort', onAbort)
+    try {
+      const status = await this.#status
+      return { ...status, stdout: contents(this.#stdout), stderr: contents(this.#stderr), killed: this.#killed }
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+      this.#close()
+    }
+  }
+
+  #close(): void {
+    for (const fd of [this.#stdout, this.#stderr]) closeSync(fd)
+  }
+}
+
+function openNull(): Input {
+  return new Input(openSync('/dev/null', 'r'))
+}
+
+class Input implements Disposable {
+  readonly fd: number
+
+  constructor(fd: number) {
+    this.fd = fd
+  }
+
+  [Symbol.dispose](): void {
+    closeSync(this.fd)
+  }
 }
 
 /** memfd_create(2): 319 on x86-64, 279 on arm64. */
@@ -75,11 +147,12 @@ export function memfd(name: string): number {
   return check(libc.syscall(SYS_memfd_create, addressOf(text), MFD_CLOEXEC, 0, 0, 0), 'memfd_create')
 }
 
-function inputFile(fd: number, data: string | Uint8Array): number {
+function inputFile(data: string | Uint8Array): Input {
+  const fd = memfd('stdin')
   const bytes = typeof data === 'string' ? Buffer.from(data) : data
   // At position 0 explicitly: the file offset, which the child inherits, stays at the start.
   for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at, bytes.length - at, at)
-  return fd
+  return new Input(fd)
 }
 
 /** All that was written to an anonymous file, up to {@link maxOutput}. */

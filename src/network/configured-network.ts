@@ -9,8 +9,6 @@ import { attachProblem, type NetworkFacts, readinessOf } from './readiness.ts'
 
 export interface ConfiguredNetworkOptions {
   readonly folder: string
-  /** Plugins that are needed whatever the configuration says. */
-  readonly alwaysNeeded: readonly string[]
   readonly host: PluginHost
   readonly log: Logger
   readonly checkMs: number
@@ -67,9 +65,9 @@ export class ConfiguredNetwork {
   }
 
   #look(): NetworkFacts {
-    const { folder, alwaysNeeded, host } = this.#options
+    const { folder, host } = this.#options
     const contents = this.#folder.read()
-    const needed = new Set([...(contents.configuration?.plugins.map(({ type }) => type) ?? []), ...alwaysNeeded])
+    const needed = new Set(contents.configuration?.plugins.map(({ type }) => type))
     const missingPlugins = [...needed].filter((type) => findPlugin(type, host.binDirs) === undefined)
     return { folder, contents, missingPlugins, binDirs: host.binDirs }
   }

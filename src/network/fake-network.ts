@@ -1,5 +1,12 @@
 import { failedPrecondition } from '../lib/errors.ts'
-import type { Attachment, AttachmentEntry, AttachRequest, NetworkPort, NetworkReadiness } from './port.ts'
+import type {
+  AttachConditions,
+  Attachment,
+  AttachmentEntry,
+  AttachRequest,
+  NetworkPort,
+  NetworkReadiness,
+} from './port.ts'
 
 /** A network in memory: hands out 10.88.0.2, .3, … and remembers who has what. */
 export class FakeNetwork implements NetworkPort {
@@ -19,7 +26,8 @@ export class FakeNetwork implements NetworkPort {
     return this.readiness
   }
 
-  async attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+  async attach(request: AttachRequest, { signal, ready }: AttachConditions = {}): Promise<Attachment> {
+    await ready
     this.calls.push(`attach ${request.sandboxId}`)
     await Promise.race([this.gate, aborted(signal)])
     signal?.throwIfAborted()

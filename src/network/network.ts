@@ -12,12 +12,19 @@ import { defaultConfDir } from './configuration-folder.ts'
 import { ConfiguredNetwork } from './configured-network.ts'
 import { netnsMissing, networkNotReady } from './errors.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
-import { addToNetwork, deleteFromNetwork, type PluginHost } from './plugin-chain.ts'
+import { PluginChain, type PluginHost } from './plugin-chain.ts'
 import { defaultBinDirs } from './plugin-lookup.ts'
 import type { PluginResult } from './plugin-output.ts'
 import { baseEnvironment, type RuntimeArguments } from './plugin-request.ts'
 import { mappedPorts, podArguments, podInterfaceName } from './pod-arguments.ts'
-import type { Attachment, AttachmentEntry, AttachRequest, NetworkPort, NetworkReadiness } from './port.ts'
+import type {
+  AttachConditions,
+  Attachment,
+  AttachmentEntry,
+  AttachRequest,
+  NetworkPort,
+  NetworkReadiness,
+} from './port.ts'
 
 export interface NetworkOptions {
   /** Where the configuration is; default {@link defaultConfDir}. */
@@ -34,13 +41,6 @@ export interface NetworkOptions {
     /** Between two looks at the configuration and the plugins' STATUS; default 5 s. */
     readonly checkMs?: number
   }
-}
-
-/** Brings up `lo`. Every version of the plugin knows 0.3.1. */
-const loopbackNetwork: NetworkConfiguration = {
-  name: 'cni-loopback',
-  cniVersion: '0.3.1',
-  plugins: [{ type: 'loopback' }],
 }
 
 /** NSFS_MAGIC of `<linux/magic.h>`: what a pinned namespace looks like to statfs(2). */
@@ -72,7 +72,6 @@ export class Network implements NetworkPort {
     this.#ipPreference = options.ipPreference ?? 'ipv4'
     this.#configured = new ConfiguredNetwork({
       folder: confDir,
-      alwaysNeeded: ['loopback'],
       host: this.#host,
       log: options.log,
       checkMs: timeouts.checkMs ?? 5_000,
@@ -102,50 +101,46 @@ export class Network implements NetworkPort {
     return [...[...this.#records.values()].map(entryOf), ...[...this.#unreadable].map(unreadableEntry)]
   }
 
-  attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
-    return this.#queue.run(request.sandboxId, () => this.#attach(request, signal))
+  attach(request: AttachRequest, conditions: AttachConditions = {}): Promise<Attachment> {
+    return this.#queue.run(request.sandboxId, () => this.#attach(request, conditions))
   }
 
   detach(sandboxId: string): Promise<void> {
     return this.#queue.run(sandboxId, () => this.#detach(sandboxId))
   }
 
-  async #attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment> {
+  async #attach(request: AttachRequest, { signal, ready }: AttachConditions): Promise<Attachment> {
     if (signal?.aborted) throw cancelled('attaching to the network was given up before it began', signal.reason)
-    const { sandboxId, netnsPath } = request
+    const { sandboxId } = request
     const runtime = podArguments(request)
     const hostPorts = mappedPorts(request)
     if (this.#unreadable.has(sandboxId)) {
       throw failedPrecondition(`sandbox "${sandboxId}" has an attachment record that cannot be read`)
     }
     const known = this.#records.get(sandboxId)
-    if (
-      known?.stage === 'attached' &&
-      known.attachment &&
-      known.runtime.netnsPath === netnsPath &&
-      isNetns(netnsPath)
-    ) {
-      return known.attachment
+    if (known) {
+      await ready
+      if (known.attachment && isStillThere(known, request)) return known.attachment
+      await this.#delete(known)
     }
-    if (known) await this.#delete(known)
-
     const configuration = this.#configured.forAttach()
     if (typeof configuration === 'string') throw networkNotReady(configuration)
-    if (!isNetns(netnsPath)) throw netnsMissing(netnsPath, configuration.name)
     this.#warnOfUnusedPorts(sandboxId, configuration, hostPorts.length)
+    const wanted = onlyWanted(runtime, configuration)
+    using chain = new PluginChain(this.#host, 'ADD', configuration, wanted)
+    await ready
+    if (!isNetns(request.netnsPath)) throw netnsMissing(request.netnsPath, configuration.name)
+    return await this.#add(chain, { stage: 'adding', configuration, runtime: wanted, hostPorts }, signal)
+  }
 
+  async #add(chain: PluginChain, adding: AttachmentRecord, signal: AbortSignal | undefined): Promise<Attachment> {
     const started = performance.now()
-    const adding: AttachmentRecord = {
-      stage: 'adding',
-      configuration,
-      runtime: onlyWanted(runtime, configuration),
-      hostPorts,
-    }
+    const sandboxId = adding.runtime.containerId
     this.#put(adding)
     faultPoint('network:attachment-recorded')
     let lastResult: PluginResult | undefined
     try {
-      const result = await this.#add(adding, signal, (each) => {
+      const result = await chain.add(signal, (each) => {
         lastResult = each
       })
       faultPoint('network:plugins-added')
@@ -153,34 +148,12 @@ export class Network implements NetworkPort {
       this.#put({ ...adding, stage: 'attached', attachment })
       faultPoint('network:attached')
       const ms = Math.round(performance.now() - started)
-      this.#log.debug({ sandboxId, network: configuration.name, ips: attachment.ips, ms }, 'attached to the network')
+      this.#log.debug({ sandboxId, network: attachment.network, ips: attachment.ips, ms }, 'attached to the network')
       return attachment
     } catch (error) {
       await this.#undo({ ...adding, ...(lastResult ? { lastResult } : {}) })
       throw error
     }
-  }
-
-  /** The pod's network and its loopback at the same time; when one fails, the other is stopped, and both have ended. */
-  async #add(
-    { configuration, runtime }: AttachmentRecord,
-    signal: AbortSignal | undefined,
-    onResult: (result: PluginResult) => void,
-  ): Promise<PluginResult> {
-    const stop = new AbortController()
-    const either = signal ? AbortSignal.any([signal, stop.signal]) : stop.signal
-    const stopOther = (error: unknown) => {
-      stop.abort(error)
-      throw error
-    }
-    const loopback = { ...runtime, interfaceName: 'lo', capabilityArgs: {} }
-    const [main, lo] = await Promise.allSettled([
-      addToNetwork(this.#host, configuration, runtime, either, onResult).catch(stopOther),
-      addToNetwork(this.#host, loopbackNetwork, loopback, either).catch(stopOther),
-    ])
-    if (main.status === 'fulfilled' && lo.status === 'fulfilled') return main.value
-    // The one that failed first is the reason; the other was only stopped.
-    throw signal?.aborted && main.status === 'rejected' ? main.reason : stop.signal.reason
   }
 
   #attachmentOf(record: AttachmentRecord, result: PluginResult): Attachment {
@@ -222,7 +195,7 @@ export class Network implements NetworkPort {
   }
 
   /**
-   * Runs DEL and forgets the record. Loopback has no DEL: it holds nothing outside the namespace.
+   * Runs DEL and forgets the record.
    * A namespace that is gone (a reboot, somebody else) leaves addresses, port mappings and the like to be released.
    */
   async #delete(record: AttachmentRecord): Promise<void> {
@@ -231,7 +204,8 @@ export class Network implements NetworkPort {
     try {
       faultPoint('network:detachment-recorded')
       const netnsPath = isNetns(runtime.netnsPath) ? runtime.netnsPath : ''
-      await deleteFromNetwork(this.#host, configuration, { ...runtime, netnsPath }, attachment?.result ?? lastResult)
+      using chain = new PluginChain(this.#host, 'DEL', configuration, { ...runtime, netnsPath })
+      await chain.delete(attachment?.result ?? lastResult)
       faultPoint('network:plugins-deleted')
     } catch (error) {
       this.#note({ ...record, stage: 'detaching', error: messageOf(error) })
@@ -248,7 +222,8 @@ export class Network implements NetworkPort {
     if (typeof configuration === 'string') throw networkNotReady(configuration)
     const args = [['IgnoreUnknown', '1']] as const
     const runtime = { containerId: sandboxId, netnsPath: '', interfaceName: podInterfaceName, args, capabilityArgs: {} }
-    await deleteFromNetwork(this.#host, configuration, runtime, undefined)
+    using chain = new PluginChain(this.#host, 'DEL', configuration, runtime)
+    await chain.delete(undefined)
     this.#table.delete(sandboxId)
     this.#unreadable.delete(sandboxId)
   }
@@ -276,6 +251,11 @@ function onlyWanted(runtime: RuntimeArguments, { plugins }: NetworkConfiguration
     plugins.some(({ capabilities }) => capabilities?.[capability]),
   )
   return { ...runtime, capabilityArgs: Object.fromEntries(wanted) }
+}
+
+/** Whether the sandbox is attached already, in the same namespace. */
+function isStillThere(known: AttachmentRecord, { netnsPath }: AttachRequest): boolean {
+  return known.stage === 'attached' && known.runtime.netnsPath === netnsPath && isNetns(netnsPath)
 }
 
 function isNetns(path: string): boolean {

@@ -5,8 +5,9 @@ import { type PluginCall, pluginFailed, pluginMissing, pluginResultInvalid } fro
 import type { NetworkConfiguration, PluginConfiguration } from './network-configuration.ts'
 import { findPlugin } from './plugin-lookup.ts'
 import { errorCode, type PluginFailure, type PluginResult, parsePluginResult } from './plugin-output.ts'
-import { type PluginOutcome, runPlugin } from './plugin-process.ts'
+import { type PluginOutcome, type PluginProgram, runPlugin, WaitingPlugin } from './plugin-process.ts'
 import { pluginEnvironment, pluginInput, type RuntimeArguments, type Verb } from './plugin-request.ts'
+import { waitsForInput } from './waiting-plugins.ts'
 
 /** Where and how plugins run. */
 export interface PluginHost {
@@ -19,52 +20,100 @@ export interface PluginHost {
 }
 
 /**
- * ADD: the plugins in order, each with the result of the one before; answers the last one's.
- *
- * @param onResult hears each plugin's result, so that an undo can tell the plugins what there was.
+ * The plugins of a network, about to be called with one verb. Those that wait for their input are started at once, all of them,
+ * so that their start-up takes no time when it is their turn. Until then nothing is done.
  */
-export async function addToNetwork(
-  host: PluginHost,
-  network: NetworkConfiguration,
-  runtime: RuntimeArguments,
-  signal?: AbortSignal,
-  onResult?: (result: PluginResult) => void,
-): Promise<PluginResult> {
-  let result: PluginResult | undefined
-  for (const plugin of network.plugins) {
-    const { call, outcome } = await callPlugin(host, 'ADD', network, plugin, runtime, result, signal)
-    if (!outcome.ok) throw pluginFailed(call, outcome.failure.problem)
-    try {
-      result = parsePluginResult(outcome.stdout, network.cniVersion)
-    } catch (error) {
-      throw pluginResultInvalid(call, messageOf(error))
-    }
-    onResult?.(result)
-  }
-  return result ?? {}
-}
+export class PluginChain implements Disposable {
+  readonly #host: PluginHost
+  readonly #verb: Verb
+  readonly #network: NetworkConfiguration
+  readonly #runtime: RuntimeArguments
+  readonly #waiting = new Map<PluginConfiguration, WaitingPlugin>()
 
-/**
- * DEL: the plugins in reverse order, each with the result of the ADD when there is one. Ends at the first that fails, as the
- * specification has it; a plugin that says that there is nothing to delete has not failed.
- */
-export async function deleteFromNetwork(
-  host: PluginHost,
-  network: NetworkConfiguration,
-  runtime: RuntimeArguments,
-  result: object | undefined,
-): Promise<void> {
-  for (const plugin of network.plugins.toReversed()) {
-    const { call, outcome } = await callPlugin(host, 'DEL', network, plugin, runtime, result)
-    if (!outcome.ok && !isAlreadyGone(outcome.failure, runtime)) throw pluginFailed(call, outcome.failure.problem)
+  constructor(host: PluginHost, verb: 'ADD' | 'DEL', network: NetworkConfiguration, runtime: RuntimeArguments) {
+    this.#host = host
+    this.#verb = verb
+    this.#network = network
+    this.#runtime = runtime
+    for (const plugin of network.plugins) {
+      const file = findPlugin(plugin.type, host.binDirs)
+      if (file === undefined || !waitsForInput(plugin.type, file)) continue
+      try {
+        this.#waiting.set(plugin, new WaitingPlugin(host.reaper, this.#callOf(plugin), this.#program(file)))
+      } catch {
+        // It is tried once more when it is its turn, and then the error counts.
+      }
+    }
+  }
+
+  /**
+   * ADD: the plugins in order, each with the result of the one before; answers the last one's.
+   *
+   * @param onResult hears each plugin's result, so that an undo can tell the plugins what there was.
+   */
+  async add(signal?: AbortSignal, onResult?: (result: PluginResult) => void): Promise<PluginResult> {
+    let result: PluginResult | undefined
+    for (const plugin of this.#network.plugins) {
+      const call = this.#callOf(plugin)
+      const outcome = await this.#run(plugin, result, signal)
+      if (!outcome.ok) throw pluginFailed(call, outcome.failure.problem)
+      try {
+        result = parsePluginResult(outcome.stdout, this.#network.cniVersion)
+      } catch (error) {
+        throw pluginResultInvalid(call, messageOf(error))
+      }
+      onResult?.(result)
+    }
+    return result ?? {}
+  }
+
+  /**
+   * DEL: the plugins in reverse order, each with the result of the ADD when there is one. Ends at the first that fails, as the
+   * specification has it; a plugin that says that there is nothing to delete has not failed.
+   */
+  async delete(result: object | undefined): Promise<void> {
+    for (const plugin of this.#network.plugins.toReversed()) {
+      const outcome = await this.#run(plugin, result)
+      if (!outcome.ok && !isAlreadyGone(outcome.failure, this.#runtime)) {
+        throw pluginFailed(this.#callOf(plugin), outcome.failure.problem)
+      }
+    }
+  }
+
+  /** Ends what has not had its turn. */
+  [Symbol.dispose](): void {
+    for (const plugin of this.#waiting.values()) plugin[Symbol.dispose]()
+  }
+
+  #run(plugin: PluginConfiguration, prevResult?: object, signal?: AbortSignal): Promise<PluginOutcome> {
+    const stdin = pluginInput(this.#verb, this.#network, plugin, this.#runtime, prevResult)
+    const input = { stdin, timeoutMs: this.#host.timeoutMs, signal }
+    return span(`CNI ${this.#verb} ${plugin.type}`, async () => {
+      const waiting = this.#waiting.get(plugin)
+      if (waiting) return waiting.run(input)
+      const call = this.#callOf(plugin)
+      return runPlugin(this.#host.reaper, call, this.#program(programOf(this.#host, call)), input)
+    })
+  }
+
+  #callOf({ type }: PluginConfiguration): PluginCall {
+    return { verb: this.#verb, plugin: type, network: this.#network.name, netnsPath: this.#runtime.netnsPath }
+  }
+
+  #program(file: string): PluginProgram {
+    return { file, env: pluginEnvironment(this.#verb, this.#runtime, this.#host.binDirs, this.#host.environment) }
   }
 }
 
 /** STATUS (CNI 1.1): undefined when every plugin is ready for ADD, else what the first that is not says. */
 export async function networkProblem(host: PluginHost, network: NetworkConfiguration): Promise<string | undefined> {
   for (const plugin of network.plugins) {
+    const call = { verb: 'STATUS', plugin: plugin.type, network: network.name, netnsPath: '' } as const
     try {
-      const { call, outcome } = await callPlugin(host, 'STATUS', network, plugin)
+      const env = pluginEnvironment('STATUS', undefined, host.binDirs, host.environment)
+      const stdin = pluginInput('STATUS', network, plugin, undefined, undefined)
+      const program = { file: programOf(host, call), env }
+      const outcome = await runPlugin(host.reaper, call, program, { stdin, timeoutMs: host.timeoutMs })
       if (!outcome.ok && !isUnknownVerb(outcome.failure)) return pluginFailed(call, outcome.failure.problem).message
     } catch (error) {
       return messageOf(error)
@@ -73,23 +122,10 @@ export async function networkProblem(host: PluginHost, network: NetworkConfigura
   return undefined
 }
 
-async function callPlugin(
-  host: PluginHost,
-  verb: Verb,
-  network: NetworkConfiguration,
-  plugin: PluginConfiguration,
-  runtime?: RuntimeArguments,
-  prevResult?: object,
-  signal?: AbortSignal,
-): Promise<{ call: PluginCall; outcome: PluginOutcome }> {
-  const call = { verb, plugin: plugin.type, network: network.name, netnsPath: runtime?.netnsPath ?? '' }
-  const file = findPlugin(plugin.type, host.binDirs)
+function programOf(host: PluginHost, call: PluginCall): string {
+  const file = findPlugin(call.plugin, host.binDirs)
   if (file === undefined) throw pluginMissing(call, host.binDirs)
-  const env = pluginEnvironment(verb, runtime, host.binDirs, host.environment)
-  const stdin = pluginInput(verb, network, plugin, runtime, prevResult)
-  const request = { call, file, env, stdin, timeoutMs: host.timeoutMs, signal }
-  const outcome = await span(`CNI ${verb} ${plugin.type}`, () => runPlugin(host.reaper, request))
-  return { call, outcome }
+  return file
 }
 
 /**

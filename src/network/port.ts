@@ -11,12 +11,11 @@ export interface NetworkPort {
    * namespace, gets the attachment that it has. A failure is undone (CNI DEL on its own clock) before this throws; what
    * could not be undone stays in {@link attachments} for the reconciler.
    *
-   * @param signal gives up: the plugin under way is killed, and the whole is undone.
    * @throws invalid-argument for a request that is wrong in itself; failed-precondition while there is no configuration, a
    *   plugin is not installed or the namespace is not there; deadline-exceeded for a plugin that hangs; cancelled; unknown
    *   for a plugin that fails.
    */
-  attach(request: AttachRequest, signal?: AbortSignal): Promise<Attachment>
+  attach(request: AttachRequest, conditions?: AttachConditions): Promise<Attachment>
 
   /**
    * Takes the sandbox off its network (CNI DEL with the configuration it was attached with), whether its namespace is still
@@ -37,6 +36,16 @@ export interface NetworkReadiness {
   readonly message: string
   /** The name of the network that new pods go to, once a configuration was read. */
   readonly configName?: string
+}
+
+export interface AttachConditions {
+  /** Gives up: the plugin under way is killed, and the whole is undone. */
+  readonly signal?: AbortSignal | undefined
+  /**
+   * Resolves when the namespace is there and nothing else stands in the way; until then no plugin is told anything. When it
+   * rejects, nothing was done, and the attach fails with the same error.
+   */
+  readonly ready?: Promise<unknown>
 }
 
 export interface AttachRequest {

@@ -6,7 +6,7 @@ import type { NetworkReadiness } from './port.ts'
 export interface NetworkFacts {
   readonly folder: string
   readonly contents: FolderContents
-  /** Plugins of the configuration (and `loopback`) that no folder has. */
+  /** Plugins of the configuration that no folder has. */
   readonly missingPlugins: readonly string[]
   readonly binDirs: readonly string[]
   /** What the plugins' STATUS says against ADD. */

@@ -22,7 +22,6 @@ export class ScriptedPlugins implements Disposable {
   constructor() {
     mkdirSync(this.confDir)
     mkdirSync(this.binDir)
-    writeFileSync(join(this.binDir, 'loopback'), `#!/bin/sh\necho '{"cniVersion":"0.3.1"}'\n`, { mode: 0o755 })
   }
 
   [Symbol.dispose](): void {
@@ -53,7 +52,7 @@ export class ScriptedPlugins implements Disposable {
     writeFileSync(join(this.confDir, file), text)
   }
 
-  /** The calls so far, as `ADD bridge`; loopback is not written down. */
+  /** The calls so far, as `ADD bridge`. */
   get calls(): string[] {
     try {
       return readFileSync(join(this.root, 'calls'), 'utf8').trim().split('\n')

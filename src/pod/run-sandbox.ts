@@ -113,24 +113,32 @@ async function make(
   undo.add('delete its record', () => parts.sandboxes.delete(id))
   faultPoint('run-sandbox:recorded')
 
+  // The network's plugins start meanwhile, and the shim when it is not there yet.
+  const made = Promise.withResolvers<void>()
+  const attaching = attachesNetwork ? attach(parts, id, config, ports, cgroup, made.promise) : undefined
+  const shimReady = parts.shims.get(shim)
+  for (const later of [attaching, shimReady]) later?.catch(() => {})
   setStage('making its namespaces and files')
-  mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
-  undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
-  faultPoint('run-sandbox:folder-made')
-  await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
-  faultPoint('run-sandbox:namespaces-made')
-  const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
-  writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
-  faultPoint('run-sandbox:files-written')
+  try {
+    mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
+    undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
+    faultPoint('run-sandbox:folder-made')
+    await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
+    faultPoint('run-sandbox:namespaces-made')
+    const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
+    writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
+    faultPoint('run-sandbox:files-written')
+  } catch (error) {
+    made.reject(error)
+    throw error
+  }
 
   let ips: readonly string[] = []
-  // The shim starts meanwhile when it is not there yet.
-  const shimReady = parts.shims.get(shim)
-  shimReady.catch(() => {})
-  if (attachesNetwork) {
+  if (attaching) {
     setStage('attaching it to the network')
     undo.add('take it off the network', () => parts.network.detach(id))
-    ips = await attach(parts, id, config, ports, cgroup)
+    made.resolve()
+    ips = await attaching
     faultPoint('run-sandbox:network-attached')
     writeHosts(layout, hostname, ips)
   }
@@ -161,11 +169,12 @@ async function attach(
   config: PodSandboxConfig,
   ports: readonly HostPort[],
   cgroup: string,
+  ready: Promise<void>,
 ): Promise<readonly string[]> {
   const { name, namespace, uid } = sandboxMetadata(config)
   const dns = podDns(config)
   const bandwidth = podBandwidth(config.annotations)
-  const attachment = await parts.network.attach({
+  const request = {
     sandboxId,
     netnsPath: parts.layout.sandbox(sandboxId).netns,
     podNamespace: namespace,
@@ -176,7 +185,8 @@ async function attach(
     ...(dns && { dns }),
     cgroupParent: cgroup,
     annotations: config.annotations,
-  })
+  }
+  const attachment = await parts.network.attach(request, { ready })
   if (attachment.ips.length === 0) throw operationFailed('the network gave the pod no address')
   return attachment.ips
 }

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { PodSandboxConfig } from '../gen/cri_pb.ts'
 import { errnoOf, invalidArgument } from '../lib/errors.ts'
 import { insideNamespaces } from '../linux/enter-namespaces.ts'
+import { bringUpLoopback } from '../linux/loopback-interface.ts'
 import { pinNamespaces, setHostname } from '../linux/namespaces.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { pinUserNamespace, writeAsNamespaceRoot } from '../linux/user-namespace.ts'
@@ -20,7 +21,7 @@ const networkDefaults: Readonly<Record<string, string>> = {
   'net.ipv4.ping_group_range': '0 2147483647',
 }
 
-/** Makes and pins the namespaces that the pod has of its own, with its host name and sysctls set in them. */
+/** Makes and pins the namespaces that the pod has of its own, with its host name, its loopback interface and its sysctls set in them. */
 export async function makeSandboxNamespaces(
   reaper: Reaper,
   layout: SandboxLayout,
@@ -38,6 +39,7 @@ export async function makeSandboxNamespaces(
   if (!userns) {
     pinNamespaces(paths, () => {
       if (own.uts) setHostname(hostname)
+      if (own.net) bringUpLoopback()
       for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value)
     })
     return
@@ -46,6 +48,7 @@ export async function makeSandboxNamespaces(
   const refused = new Map<string, string>()
   insideNamespaces(paths, () => {
     if (own.uts) setHostname(hostname)
+    if (own.net) bringUpLoopback()
     for (const [name, value] of Object.entries(sysctls)) {
       try {
         setSysctl(name, value)
