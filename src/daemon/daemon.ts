@@ -11,6 +11,7 @@ import { limitArenas } from '../linux/allocator.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
 import { defaultParent } from '../linux/cgroup/names.ts'
+import { GracePeriods } from '../linux/grace-periods.ts'
 import { keepDescriptors } from '../linux/close-on-exec.ts'
 import { takeLock } from '../linux/lock-file.ts'
 import { setOomScore } from '../linux/oom-score.ts'
@@ -130,6 +131,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     cgroups,
     units: new SystemdUnits(),
     warmup: new AttachWarmup(),
+    gracePeriods: config.expedite_rcu ? new GracePeriods(layout.expeditedNote) : { shortened: (work) => work() },
     reaper,
     host: standard.host,
     clock,

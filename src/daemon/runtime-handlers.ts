@@ -78,7 +78,8 @@ async function probed(handler: Configured, host: HostFacts, layout: Layout, reap
   const facts = withRuntime(host, features)
   // Asked last and seldom: only where everything else says yes.
   const userNamespaces = facts.userNamespaces && (await canIdMapFolder(reaper, layout.root))
-  return { ...handler, host: { ...facts, userNamespaces } }
+  const plainState = features?.keepsPlainState === true && handler.cgroupDriver === 'cgroupfs'
+  return { ...handler, host: { ...facts, userNamespaces }, plainState }
 }
 
 /** A path that does not exist is reported when a pod asks for it: the runtime may be installed later. */

@@ -22,6 +22,7 @@ test('what runc 1.1 and later say', () => {
     ociVersionMin: '1.0.0',
     ociVersionMax: '1.2.0',
     version: '1.3.6',
+    keepsPlainState: true,
     namespaces: ['mount', 'user'],
     mountOptions: ['ro', 'rro'],
     recursiveReadOnly: true,

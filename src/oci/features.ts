@@ -7,6 +7,8 @@ export interface RuntimeFeatures {
   readonly ociVersionMax: string
   /** The runtime's own version, as it names itself. */
   readonly version: string | undefined
+  /** It is runc or crun, which keep nothing of a container that has ended but a folder below `--root` and its cgroup. */
+  readonly keepsPlainState: boolean
   readonly namespaces: readonly string[]
   readonly mountOptions: readonly string[]
   /** Mounts can be made read-only together with what is mounted below them (option `rro`). */
@@ -36,13 +38,13 @@ export function parseFeatures(text: string): RuntimeFeatures {
   const mountOptions = strings(root.mountOptions)
   const seccomp = object(linux.seccomp)
   const cgroup = object(linux.cgroup)
+  const runc = string(annotations['org.opencontainers.runc.version'])
+  const crun = string(annotations['run.oci.crun.version'])
   return {
     ociVersionMin: string(root.ociVersionMin) ?? '1.0.0',
     ociVersionMax: string(root.ociVersionMax) ?? '1.0.0',
-    version:
-      string(annotations['org.opencontainers.runc.version']) ??
-      string(annotations['run.oci.crun.version']) ??
-      string(annotations['io.github.containers.youki.version']),
+    version: runc ?? crun ?? string(annotations['io.github.containers.youki.version']),
+    keepsPlainState: runc !== undefined || crun !== undefined,
     namespaces: strings(linux.namespaces),
     mountOptions,
     recursiveReadOnly: mountOptions.includes('rro'),

@@ -14,6 +14,8 @@ export interface RuntimeHandler {
   readonly options: HandlerOptions
   /** What the host and this runtime together can do. */
   readonly host: HostFacts
+  /** All that the runtime keeps of a container that has ended are a folder below its root and the cgroup. */
+  readonly plainState?: boolean
 }
 
 export class RuntimeHandlers {

@@ -30,6 +30,11 @@ export class Layout {
     return join(this.root, 'trash')
   }
 
+  /** There while the kernel's RCU grace periods are expedited (`linux/grace-periods.ts`). */
+  get expeditedNote(): string {
+    return join(this.state, 'rcu_expedited')
+  }
+
   /** The sockets and logs of the shims. */
   get shims(): string {
     return join(this.state, 'shims')

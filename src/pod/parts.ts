@@ -5,6 +5,7 @@ import type { Logger } from '../lib/log.ts'
 import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import type { CgroupDriver } from '../linux/cgroup/names.ts'
+import type { GracePeriods } from '../linux/grace-periods.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { SystemdUnits } from '../linux/systemd/systemd-units.ts'
 import type { NetworkPort } from '../network/port.ts'
@@ -48,6 +49,7 @@ export interface PodParts {
   readonly cgroups: Cgroups
   readonly units: Pick<SystemdUnits, 'startScope' | 'stop'>
   readonly warmup: AttachWarmup
+  readonly gracePeriods: Pick<GracePeriods, 'shortened'>
   readonly reaper: Reaper
   readonly host: HostFacts
   readonly clock: Clock

@@ -37,7 +37,7 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([
-        parts.network.detach(sandbox.id),
+        parts.gracePeriods.shortened(() => parts.network.detach(sandbox.id)),
         clearInfraCgroup(parts, sandbox),
         ...containers.map((container) => clearRuntime(parts, container)),
       ])

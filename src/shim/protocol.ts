@@ -141,8 +141,14 @@ export interface ShimRequests {
   /** The client of a container with `stdinOnce` has ended its input: so does the stdin, for good. */
   closeStdin: { params: { readonly id: string }; result: null }
   reopenLog: { params: { readonly id: string }; result: null }
-  /** Kills what is left, removes the runtime's state and the cgroup, and forgets the container. */
-  delete: { params: { readonly id: string; readonly runtime: RuntimeCommand }; result: null }
+  /**
+   * Kills what is left, removes the runtime's state and the cgroup, and forgets the container; or only forgets it, when berthd
+   * does the rest (a shim from before that was possible does it all).
+   */
+  delete: {
+    params: { readonly id: string; readonly runtime: RuntimeCommand; readonly forgetOnly?: boolean }
+    result: null
+  }
   list: { params: null; result: { readonly containers: readonly SupervisedContainer[] } }
   /** Ends the shim; refused while it has containers that run or are being started. */
   shutdown: { params: null; result: null }
