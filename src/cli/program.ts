@@ -1,6 +1,7 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
 import { addAttach } from './commands/attach.ts'
+import { addCheck } from './commands/check.ts'
 import { addCreate } from './commands/create.ts'
 import { addExec } from './commands/exec.ts'
 import { addGc } from './commands/gc.ts'
@@ -45,9 +46,9 @@ const groups = {
     addRemove,
     addRemovePod,
   ],
-  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addGc],
+  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad],
   'Step by step:': [addRunPod, addCreate, addStart],
-  'Runtime and program:': [addVersion, addInfo, addRuntimeConfig],
+  'Runtime and program:': [addVersion, addInfo, addCheck, addGc, addRuntimeConfig],
 }
 
 /**

@@ -22,12 +22,6 @@ export function imageCalls(images: Images): Record<string, AdminCall> {
       const name = query.get('image')
       return followPulls(images, response, name === null ? undefined : formatReference(parseReference(name)))
     },
-    'GET /v1/gc': async () => ({ items: images.inventory() }),
-    'POST /v1/gc': async () => {
-      const before = images.inventory().filter(({ unused }) => unused)
-      await images.sweep()
-      return { items: before }
-    },
   }
 }
 

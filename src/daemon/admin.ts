@@ -5,6 +5,7 @@ import { switchTracing } from '../lib/span.ts'
 import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
+import { orderCalls } from './admin-order.ts'
 
 /** The longest request body taken, in bytes. */
 const maxBody = 64 * 1024
@@ -16,8 +17,9 @@ const maxBody = 64 * 1024
  *     POST /v1/images/load-tar?name=…                       the same of a tar that is the body; also `docker save`
  *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
  *     GET  /v1/pulls/follow?image=…                         the same as it changes, a line of JSON each
- *     GET  /v1/gc                                           what takes space in the image store, and for whom
- *     POST /v1/gc                                           deletes what nobody wants; answers what that was
+ *     GET  /v1/check                                        what is not in order, on the machine and in the records
+ *     GET  /v1/gc                                           the same, with what takes space in the image store, and for whom
+ *     POST /v1/gc                                           puts in order what can be; answers what there was
  *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
  *     POST /v1/tracing       { "on": true }                 traces calls from now on, or no more
  *     GET  /v1/traces                                       where the time of the last traced calls went
@@ -29,6 +31,7 @@ export function createAdminServer(services: {
 }): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
+    ...orderCalls(services),
     'POST /v1/images/load': async (request) => {
       const { path, name } = (await readJson(request)) as { path?: unknown; name?: unknown }
       if (typeof path !== 'string' || !path.startsWith('/')) throw invalidArgument('"path" must be an absolute path')

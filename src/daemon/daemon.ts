@@ -44,7 +44,7 @@ import { createAdminServer } from './admin.ts'
 import type { Config } from './config.ts'
 import { imageOptions } from './image-options.ts'
 import { nriOptions } from './nri-options.ts'
-import { noteBoot, recordKeeping } from './record-keeping.ts'
+import { hasLostRecords, noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
 
@@ -94,6 +94,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     log,
     clock,
     inUse: () => pods.imagesInUse(),
+    recordsLost: hasLostRecords(database) || [...containers.all()].some(({ imageId }) => imageId === ''),
     ...imageOptions(config.image, reaper),
   })
   const shims = new ShimPool(

@@ -34,7 +34,7 @@ export function recordKeeping({ database, sandboxes, containers, network, images
   const rebooted = bootOnRecord !== undefined && bootOnRecord !== readBootId()
   if (rebooted) log.warn({}, 'the machine was restarted: no pod of before runs any more')
   return {
-    lost: database.setAside.length > 0 || database.isBehind,
+    lost: hasLostRecords(database),
     rebooted,
     findings: () => recordFindings(database, problems, isThere),
   }
@@ -44,6 +44,11 @@ export function recordKeeping({ database, sandboxes, containers, network, images
     if (table === 'containers') return containers.get(id) !== undefined
     return true
   }
+}
+
+/** Whether there may be things on the machine whose records went with a damaged database. */
+export function hasLostRecords(database: Database): boolean {
+  return database.setAside.length > 0 || database.isBehind
 }
 
 /** Notes that the records are of this boot of the machine. To be called when what an earlier one left is dealt with. */

@@ -45,6 +45,8 @@ export interface ImagesOptions {
   readonly clock?: Clock
   /** Ids of the images that containers use: their layers stay even when the image is removed. Not called before a removal. */
   readonly inUse: () => Iterable<string>
+  /** Records were lost: a layer that seems to be nobody's may have a container on it. None is deleted then. */
+  readonly recordsLost?: boolean
   /** References of images that the kubelet's garbage collection is to leave alone. */
   readonly pinned?: readonly string[]
   readonly registry?: RegistryOptions
@@ -127,6 +129,7 @@ export class Images implements AsyncDisposable {
       folders,
       log,
       inUse: options.inUse,
+      recordsLost: options.recordsLost ?? false,
       isPinned: ({ tags, digests }) => [...tags, ...digests].some((name) => pinned.has(name)),
     })
     this.#workshop = {

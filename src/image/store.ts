@@ -19,6 +19,8 @@ export interface ImageStoreOptions {
   readonly isPinned: (record: ImageRecord) => boolean
   /** Ids of images that containers stand on. */
   readonly inUse: () => Iterable<string>
+  /** Records were lost: a layer that seems to be nobody's may have a container on it. */
+  readonly recordsLost?: boolean
 }
 
 /** Layers of an interrupted pull are kept this long, in milliseconds; the kubelet tries again after 5 minutes at most. */
@@ -66,7 +68,8 @@ export class ImageStore {
       this.#layers.delete(layer.diffId)
       this.#layerTable.delete(layer.diffId)
     }
-    this.#keepLayers = images.unreadable.length > 0 || layers.unreadable.length > 0
+    const unreadable = [...images.unreadable, ...layers.unreadable]
+    this.#keepLayers = unreadable.length > 0 || options.recordsLost === true
     folders.sweep(this.#keepLayers ? present : new Set([...layers.records.values()].map(({ number }) => number)))
     this.keep([...this.#layers.keys()])
   }

@@ -59,6 +59,10 @@ export class FakeNetwork implements NetworkPort {
     this.#entries.delete(sandboxId)
   }
 
+  presume(sandboxId: string, _netnsPath: string): void {
+    this.calls.push(`presume ${sandboxId}`)
+  }
+
   attachments(): readonly AttachmentEntry[] {
     return [...this.#entries.values()]
   }

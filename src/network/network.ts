@@ -43,6 +43,13 @@ export interface NetworkOptions {
   }
 }
 
+/** A sandbox that is or may be attached, by a record that nobody can read. */
+interface LostAttachment {
+  readonly error: string
+  /** Empty when it is not known. */
+  readonly netnsPath: string
+}
+
 /** NSFS_MAGIC of `<linux/magic.h>`: what a pinned namespace looks like to statfs(2). */
 const nsfsMagic = 0x6e736673
 
@@ -55,7 +62,7 @@ export class Network implements NetworkPort {
   readonly #table: RecordTable<AttachmentRecord>
   readonly #records: Map<string, AttachmentRecord>
   /** Sandboxes whose record cannot be read, with the reason. Their rows stay until they are detached, and a copy after that. */
-  readonly #unreadable: Map<string, string>
+  readonly #unreadable: Map<string, LostAttachment>
   /** What was not as it should be when the records were loaded. */
   readonly problems: readonly RecordProblem[]
   readonly #queue = new KeyedQueue()
@@ -80,7 +87,7 @@ export class Network implements NetworkPort {
     const { records, unreadable, problems } = this.#table.load()
     this.#records = records
     this.problems = problems
-    this.#unreadable = new Map(unreadable.map(({ id, error }) => [id, messageOf(error)]))
+    this.#unreadable = new Map(unreadable.map(({ id, error }) => [id, { error: messageOf(error), netnsPath: '' }]))
   }
 
   /** Reads the configuration and keeps an eye on it. */
@@ -107,6 +114,12 @@ export class Network implements NetworkPort {
 
   detach(sandboxId: string): Promise<void> {
     return this.#queue.run(sandboxId, () => this.#detach(sandboxId))
+  }
+
+  presume(sandboxId: string, netnsPath: string): void {
+    if (this.#records.has(sandboxId)) return
+    const { error = 'it was lost' } = this.#unreadable.get(sandboxId) ?? {}
+    this.#unreadable.set(sandboxId, { error, netnsPath })
   }
 
   async #attach(request: AttachRequest, { signal, ready }: AttachConditions): Promise<Attachment> {
@@ -191,7 +204,8 @@ export class Network implements NetworkPort {
   async #detach(sandboxId: string): Promise<void> {
     const record = this.#records.get(sandboxId)
     if (record) await this.#delete(record)
-    else if (this.#unreadable.has(sandboxId)) await this.#deleteUnreadable(sandboxId)
+    const lost = this.#unreadable.get(sandboxId)
+    if (!record && lost) await this.#deleteLost(sandboxId, lost)
   }
 
   /**
@@ -217,11 +231,12 @@ export class Network implements NetworkPort {
   }
 
   /** The best that can be done: DEL by the sandbox's id with today's configuration. */
-  async #deleteUnreadable(sandboxId: string): Promise<void> {
+  async #deleteLost(sandboxId: string, lost: LostAttachment): Promise<void> {
     const configuration = this.#configured.forAttach()
     if (typeof configuration === 'string') throw networkNotReady(configuration)
     const args = [['IgnoreUnknown', '1']] as const
-    const runtime = { containerId: sandboxId, netnsPath: '', interfaceName: podInterfaceName, args, capabilityArgs: {} }
+    const netnsPath = isNetns(lost.netnsPath) ? lost.netnsPath : ''
+    const runtime = { containerId: sandboxId, netnsPath, interfaceName: podInterfaceName, args, capabilityArgs: {} }
     using chain = new PluginChain(this.#host, 'DEL', configuration, runtime)
     await chain.delete(undefined)
     this.#table.delete(sandboxId)
@@ -277,6 +292,6 @@ function entryOf({ runtime, configuration, stage, attachment, error }: Attachmen
   }
 }
 
-function unreadableEntry([sandboxId, error]: [string, string]): AttachmentEntry {
-  return { sandboxId, netnsPath: '', network: '', stage: 'unreadable', error }
+function unreadableEntry([sandboxId, { netnsPath, error }]: [string, LostAttachment]): AttachmentEntry {
+  return { sandboxId, netnsPath, network: '', stage: 'unreadable', error }
 }

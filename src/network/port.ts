@@ -23,6 +23,12 @@ export interface NetworkPort {
    */
   detach(sandboxId: string): Promise<void>
 
+  /**
+   * The sandbox may be attached, and the record of that is lost or cannot be read: a detach then does what can be done without
+   * it (CNI DEL with today's configuration). No change when there is a record.
+   */
+  presume(sandboxId: string, netnsPath: string): void
+
   /** Every attachment on record, half-made ones too. The reconciler detaches those whose sandbox is gone. */
   attachments(): readonly AttachmentEntry[]
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { containerCgroup } from '../linux/cgroup/names.ts'
 import { type ContainerRecord, salvageContainer } from '../state/container-record.ts'
@@ -15,11 +16,18 @@ export function findLostRecords(parts: PodParts): void {
   if (parts.records.lost) {
     const problem = 'it was lost with a damaged database'
     for (const id of folderIds(join(state, 'sandboxes'))) {
-      if (!parts.sandboxes.get(id)) parts.sandboxes.add(salvageSandbox(id, {}, problem))
+      if (parts.sandboxes.get(id)) continue
+      parts.sandboxes.add(salvageSandbox(id, {}, problem))
+      const { netns } = parts.layout.sandbox(id)
+      // A pod on the host's network has none.
+      if (existsSync(netns)) parts.network.presume(id, netns)
     }
     for (const id of new Set([join(state, 'containers'), join(root, 'containers')].flatMap(folderIds))) {
       if (!parts.containers.get(id)) parts.containers.add(salvageContainer(id, {}, problem))
     }
+  }
+  for (const { sandboxId, stage } of parts.network.attachments()) {
+    if (stage === 'unreadable') parts.network.presume(sandboxId, parts.layout.sandbox(sandboxId).netns)
   }
   for (const container of [...parts.containers.all()]) {
     if (container.cgroup === '' || container.sandboxId === '' || lacksPid(container)) fillFromMachine(parts, container)

@@ -70,6 +70,11 @@ export class Pods {
     return this.#reconciler.check()
   }
 
+  /** Those of the records alone: nothing is looked for. */
+  recordFindings(): readonly Finding[] {
+    return this.#parts.records.findings()
+  }
+
   /** Puts in order what can be, and answers what was not. */
   reconcile(): Promise<readonly Finding[]> {
     return this.#reconciler.run()

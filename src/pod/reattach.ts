@@ -1,5 +1,6 @@
 import { messageOf } from '../lib/errors.ts'
 import { startOfProcess } from '../linux/process-stat.ts'
+import type { ExitStatus } from '../linux/reaper.ts'
 import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
@@ -9,6 +10,7 @@ import type { ContainerRecord } from '../state/container-record.ts'
 import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
+import { readEnding, writeEnding } from './ending.ts'
 import type { PodParts } from './parts.ts'
 import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
 
@@ -90,11 +92,26 @@ function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pi
   const { id } = container
   // Somebody may have moved it to another cgroup. No process that got its pid later is as old.
   const isStill = () => parts.cgroups.pids(container.cgroup).includes(pid) || isOlder(pid, startedAt)
-  watchProcess(parts.reaper, pid, isStill)
+  endOf(parts, id, pid, isStill)
     .then((status) => shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) }))
     .catch((error) =>
-      parts.log.error({ container: id, error: messageOf(error) }, 'the end of a container was not recorded'),
+      parts.log.warn({ container: id, error: messageOf(error) }, 'the end of a container cannot be recorded yet'),
     )
+}
+
+/** How it ended is told by the kernel once: the shim may die before it is told, and another watch follows. */
+async function endOf(
+  parts: PodParts,
+  id: string,
+  pid: number,
+  isStill: () => boolean,
+): Promise<ExitStatus | undefined> {
+  const { bundle } = parts.layout.container(id)
+  const known = readEnding(bundle)
+  if (known) return known
+  const status = await watchProcess(parts.reaper, pid, isStill)
+  if (status) writeEnding(bundle, status)
+  return status
 }
 
 /** Whether the process was there when the container's start was on record. */

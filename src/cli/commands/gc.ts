@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { callAdmin } from '../admin.ts'
 import type { Cli } from '../cli.ts'
+import { type Finding, findingTable } from '../findings.ts'
 import { formatData } from '../format/json.ts'
 import { describeSize } from '../format/size.ts'
 import { formatTable } from '../format/table.ts'
@@ -17,16 +18,23 @@ interface Item {
 export function addGc(program: Command, cli: Cli): void {
   program
     .command('gc')
-    .description('delete what nobody needs from the image store (Berth only)')
-    .option('--dry-run', 'only show what takes space, and for whom')
+    .description('put the machine in order: sweep what nobody needs, repair what can be (Berth only)')
+    .option('--dry-run', 'only show what is not in order, and what takes space for whom')
     .addOption(outputOption('table', 'json', 'yaml'))
     .action(async ({ dryRun, output }: { dryRun?: true; output: string }) => {
       const { signal } = cli.terminal
       const method = dryRun ? 'GET' : 'POST'
-      const { items } = (await callAdmin(cli.adminSocket, { method, path: '/v1/gc', signal })) as { items: Item[] }
+      const answer = await callAdmin(cli.adminSocket, { method, path: '/v1/gc', signal })
+      const { items, findings } = answer as { items: Item[]; findings: Finding[] }
       if (output !== 'table')
         return void cli.terminal.stdout.write(
-          formatData({ items: items.map((item) => ({ ...item, owners: [...item.owners] })) }, output),
+          formatData(
+            {
+              items: items.map((item) => ({ ...item, owners: [...item.owners] })),
+              findings: findings.map((finding) => ({ ...finding })),
+            },
+            output,
+          ),
         )
       const rows = items.map(({ kind, path, bytes, owners, unused }) => [
         kind,
@@ -34,6 +42,7 @@ export function addGc(program: Command, cli: Cli): void {
         describeSize(bytes),
         unused ? (dryRun ? '(nobody: would be deleted)' : '(nobody: deleted)') : owners.join(', '),
       ])
+      if (findings.length > 0) cli.terminal.stdout.write(`${findingTable(findings, !dryRun)}\n`)
       cli.terminal.stdout.write(formatTable([['KIND', 'PATH', 'SIZE', 'OWNER'], ...rows]))
     })
 }

@@ -30,6 +30,7 @@ export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, imag
       config: about.config,
       network: { ready, reason, message, configName },
       operations: pods.operations(),
+      findings: pods.recordFindings(),
       pulls: images.progress(),
     })),
   }
