@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
-import { isExecutable } from '../linux/is-executable.ts'
+import { findProgram } from '../linux/find-program.ts'
 import { canIdMapFolder } from '../linux/user-namespace.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { loadDefaultApparmorProfile } from '../oci/apparmor.ts'
@@ -11,9 +11,6 @@ import { OciRuntime } from '../oci/runtime.ts'
 import { type RuntimeHandler, RuntimeHandlers } from '../pod/handlers.ts'
 import type { Layout } from '../pod/layout.ts'
 import type { Config } from './config.ts'
-
-/** Where programs are looked for when PATH does not say, as under a service manager. */
-const standardPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
 /** How long a runtime may take to say what it can do, in milliseconds. */
 const patienceMs = 5000
@@ -94,9 +91,4 @@ function requireSystemd(key: string): void {
     `${key} is "systemd", but this machine was not booted with systemd (there is no /run/systemd/system); ` +
       'use "cgroupfs", and cgroupDriver: cgroupfs in the kubelet’s configuration too',
   )
-}
-
-function findProgram(name: string): string | undefined {
-  const folders = (process.env.PATH ?? standardPath).split(':').concat(standardPath.split(':'))
-  return folders.map((folder) => join(folder, name)).find(isExecutable)
 }

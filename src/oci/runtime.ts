@@ -2,6 +2,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { cancelled, errnoOf, operationFailed } from '../lib/errors.ts'
 import { span } from '../lib/span.ts'
 import { type CommandResult, runCommand } from '../linux/command.ts'
+import { standardPath } from '../linux/find-program.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { kill, spawn } from '../linux/spawn.ts'
 import { noSuchContainer, runtimeFailure, runtimeMissing } from './errors.ts'
@@ -114,6 +115,30 @@ export class OciRuntime {
       throw isAbsent(result, request.id) ? noSuchContainer(request.id) : this.#failure('update', result)
   }
 
+  /**
+   * Writes what CRIU needs to bring the processes back into the folder `images`, and its log into `work`. The container runs on;
+   * it may be paused before.
+   */
+  async checkpoint(request: { id: string; images: string; work: string; signal?: AbortSignal }): Promise<void> {
+    const folders = ['--image-path', request.images, '--work-path', request.work]
+    const result = await this.#command(['checkpoint', ...folders, '--leave-running', request.id], request.signal)
+    if (result.exitCode !== 0) throw this.#failure('checkpoint', result)
+  }
+
+  /** Stops all processes of a container where they are. */
+  async pause(request: { id: string; signal?: AbortSignal }): Promise<void> {
+    const result = await this.#command(['pause', request.id], request.signal)
+    if (result.exitCode !== 0) throw this.#failure('pause', result)
+  }
+
+  /** Has them go on; no error when they are not paused, or there are none. */
+  async resume(request: { id: string; signal?: AbortSignal }): Promise<void> {
+    const result = await this.#command(['resume', request.id], request.signal)
+    if (result.exitCode !== 0 && !isAbsent(result, request.id) && !/not paused/i.test(said(result))) {
+      throw this.#failure('resume', result)
+    }
+  }
+
   /** What the runtime says it can do; undefined when it is too old to have the command. */
   async features(signal?: AbortSignal): Promise<RuntimeFeatures | undefined> {
     const result = await this.#command(['features'], signal)
@@ -208,7 +233,7 @@ export class OciRuntime {
 
 /** runc looks for newuidmap and criu on PATH; it gets nothing else of this process's environment. */
 function environment(): Record<string, string> {
-  return { PATH: process.env.PATH ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' }
+  return { PATH: process.env.PATH ?? standardPath }
 }
 
 /** runc: `container does not exist`; crun: `error opening file '…/<id>/status': No such file`, `cannot open directory '…/<id>': No such file`. */

@@ -9,6 +9,7 @@ import { containerCgroup } from '../linux/cgroup/names.ts'
 import { makeFifo } from '../linux/fifo.ts'
 import { writeBundle } from '../oci/bundle.ts'
 import { containerSpec } from '../oci/container-spec.ts'
+import { criuAnnotations } from '../oci/criu.ts'
 import type { SandboxPaths } from '../oci/spec/input.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { ResolvedUser } from '../oci/spec/user.ts'
@@ -141,7 +142,7 @@ async function make(
   setStage('writing its bundle')
   // Not before the request is known to be good: what is refused changes nothing.
   if (sharesPidNamespace(config)) await makeSharedPidNamespace(parts, requireReady(parts, sandbox.id))
-  writeBundle(layout.bundle, spec)
+  writeBundle(layout.bundle, { ...spec, annotations: { ...spec.annotations, ...criuAnnotations(layout.bundle) } })
   faultPoint('create-container:bundle-written')
   for (const name of outputPipes(config.tty)) makeFifo(join(layout.bundle, name))
   parts.pipes.hold(id, layout.bundle, config.tty)

@@ -7,6 +7,7 @@ import type { ContainerRecord } from '../state/container-record.ts'
 import type { Operation } from '../state/operations.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { type Attached, type AttachRequest, attach } from './attach.ts'
+import { checkpointContainer } from './checkpoint/checkpoint-container.ts'
 import { containerExited } from './container-exited.ts'
 import { createContainer } from './create-container.ts'
 import { describeContainer, describeSandbox } from './describe.ts'
@@ -176,6 +177,10 @@ export class Pods {
 
   updateContainerResources(id: string, asked: LinuxContainerResources | undefined): Promise<void> {
     return updateContainerResources(this.#parts, id, asked)
+  }
+
+  checkpointContainer(id: string, location: string, timeoutSeconds: number): Promise<void> {
+    return checkpointContainer(this.#parts, id, location, timeoutSeconds)
   }
 
   updateSandboxResources(id: string, asked: Parameters<typeof updateSandboxResources>[2]): Promise<void> {

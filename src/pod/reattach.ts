@@ -7,6 +7,7 @@ import { readExitRecord } from '../shim/exit-record.ts'
 import type { SupervisedContainer } from '../shim/protocol.ts'
 import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { endInterruptedCheckpoint } from './checkpoint/checkpoint-container.ts'
 import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
@@ -54,6 +55,7 @@ async function reattach(
   if (known) recordEvent(parts, id, { type: 'started', pid: known.pid, at: BigInt(known.startedAt) })
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)
+  await endInterruptedCheckpoint(parts, container)
   if (known) holdTerminal(parts, shim, id, known.terminal)
   if (known?.adopted) return watch(parts, shim, container, known.pid, BigInt(known.startedAt))
   if (known) return

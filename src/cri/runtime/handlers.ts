@@ -1,6 +1,7 @@
 import type { RuntimeService } from '../../gen/cri_pb.ts'
 import type { Handlers } from '../handlers.ts'
 import { attach } from './attach.ts'
+import { checkpointContainer } from './checkpoint-container.ts'
 import { containerStatus } from './container-status.ts'
 import { containerStats } from './container-stats.ts'
 import { createContainer } from './create-container.ts'
@@ -66,6 +67,7 @@ export const runtimeHandlers: Handlers<typeof RuntimeService> = {
   updateContainerResources,
   updatePodSandboxResources,
   updateRuntimeConfig,
+  checkpointContainer,
   reopenContainerLog,
   execSync,
   exec,
