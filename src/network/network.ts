@@ -140,17 +140,26 @@ export class Network implements NetworkPort {
     if (typeof configuration === 'string') throw networkNotReady(configuration)
     this.#warnOfUnusedPorts(sandboxId, configuration, hostPorts.length)
     const wanted = onlyWanted(runtime, configuration)
+    const adding = { stage: 'adding', configuration, runtime: wanted, hostPorts } as const
+    this.#put(adding)
+    faultPoint('network:attachment-recorded')
     using chain = new PluginChain(this.#host, 'ADD', configuration, wanted)
-    await ready
-    if (!isNetns(request.netnsPath)) throw netnsMissing(request.netnsPath, configuration.name)
-    return await this.#add(chain, { stage: 'adding', configuration, runtime: wanted, hostPorts }, signal)
+    try {
+      await ready
+      if (!isNetns(request.netnsPath)) throw netnsMissing(request.netnsPath, configuration.name)
+      // What the plugins do (addresses, rules) may outlive a power cut.
+      await this.#table.durable()
+    } catch (error) {
+      // No plugin was told anything.
+      this.#forget(sandboxId)
+      throw error
+    }
+    return await this.#add(chain, adding, signal)
   }
 
   async #add(chain: PluginChain, adding: AttachmentRecord, signal: AbortSignal | undefined): Promise<Attachment> {
     const started = performance.now()
     const sandboxId = adding.runtime.containerId
-    this.#put(adding)
-    faultPoint('network:attachment-recorded')
     let lastResult: PluginResult | undefined
     try {
       const result = await chain.add(signal, (each) => {
@@ -225,9 +234,13 @@ export class Network implements NetworkPort {
       this.#note({ ...record, stage: 'detaching', error: messageOf(error) })
       throw error
     }
-    this.#table.delete(runtime.containerId)
-    this.#records.delete(runtime.containerId)
+    this.#forget(runtime.containerId)
     faultPoint('network:detached')
+  }
+
+  #forget(sandboxId: string): void {
+    this.#table.delete(sandboxId)
+    this.#records.delete(sandboxId)
   }
 
   /** The best that can be done: DEL by the sandbox's id with today's configuration. */

@@ -3,7 +3,7 @@ import { type ContainerEvent, nextContainerState } from '../state/container-stat
 import type { PodParts } from './parts.ts'
 
 /**
- * Applies an event to the container's record and wakes whoever waits for its end. The start is an intent, durable before
+ * Applies an event to the container's record and wakes whoever waits for its end. The start is an intent, written before
  * anything is done; all else is a fact, which shows even if it cannot be written yet.
  */
 export function recordEvent(parts: PodParts, id: string, event: ContainerEvent): ContainerRecord | undefined {

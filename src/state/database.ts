@@ -5,6 +5,7 @@ import { errnoOf, messageOf } from '../lib/errors.ts'
 import { span } from '../lib/span.ts'
 import { type DatabaseContents, readContents, readContentsElsewhere } from './database-contents.ts'
 import { cannotWrite, DamagedDatabase, isDamage, isDiskTrouble, isFull } from './database-errors.ts'
+import { LogSync } from './log-sync.ts'
 import { PendingWrites } from './pending-writes.ts'
 import { RecordCopies, type RowCopy } from './record-copies.ts'
 import type { Row } from './row.ts'
@@ -17,8 +18,12 @@ export interface SetAside {
 }
 
 /**
- * The records of berthd: one SQLite file, WAL, every write durable before it returns (synchronous=FULL; about 0.15 ms).
- * A record is a row of its kind's table: id, the schema version it was written with, and its body as JSON.
+ * The records of berthd: one SQLite file, in WAL mode. A record is a row of its kind's table: id, the schema version it was
+ * written with, and its body as JSON.
+ *
+ * What is written is with the kernel when the call returns: no death of berthd loses it. It reaches the disk right after that,
+ * without holding anything up. Who must not go on before it is there, because a power cut would leave something that nobody
+ * knows of, awaits {@link Database.durable}.
  *
  * It opens always. A damaged file is set aside under another name, and what can be read of it goes into a new one. On a
  * disk that takes no writes, what is there is read, writes fail, and the file is opened again with the next write.
@@ -38,6 +43,7 @@ export class Database {
    */
   readonly isBehind: boolean
   #connection: DatabaseSync | undefined
+  #log: { readonly of: DatabaseSync; readonly sync: LogSync } | undefined
   /** What there was at the opening, when there is no connection. */
   #contents: DatabaseContents | undefined
   /** Why the last write failed; undefined when it did not. */
@@ -123,7 +129,7 @@ export class Database {
   }
 
   /**
-   * Runs `work`, which writes. What it wrote is durable when this returns. Throws resource-exhausted on a full disk,
+   * Runs `work`, which writes; what it wrote becomes durable soon. Throws resource-exhausted on a full disk,
    * failed-precondition on a read-only one, unknown on one that is broken; nothing is written then.
    */
   write<T>(work: (connection: DatabaseSync) => T): T {
@@ -133,6 +139,9 @@ export class Database {
       const result = span('SQLite', () => this.#attempt(work))
       for (const follow of this.#afterCommit) follow()
       this.#trouble = undefined
+      this.durable().catch((error) => {
+        this.#trouble = messageOf(error)
+      })
       return result
     } finally {
       this.#afterCommit = []
@@ -140,8 +149,29 @@ export class Database {
     }
   }
 
-  /** Runs `work` as one transaction: all its writes become durable together, or none. */
+  /** Resolves when all that was written before the call is on disk; rejects with the error of fdatasync(2). */
+  durable(): Promise<void> {
+    return this.#connection ? (this.#logOf(this.#connection)?.synced() ?? Promise.resolve()) : Promise.resolve()
+  }
+
+  /** Runs `work` as one transaction: all its writes become durable together, before this returns, or none. */
   transaction<T>(work: () => T): T {
+    const result = this.#transaction(work)
+    if (this.#depth === 0 && this.#connection) this.#logOf(this.#connection)?.syncNow()
+    return result
+  }
+
+  /** The write-ahead log of a connection; undefined for a database in memory. */
+  #logOf(connection: DatabaseSync): LogSync | undefined {
+    if (this.path === ':memory:') return undefined
+    if (this.#log?.of !== connection) {
+      this.#log?.sync[Symbol.dispose]()
+      this.#log = { of: connection, sync: new LogSync(this.path) }
+    }
+    return this.#log.sync
+  }
+
+  #transaction<T>(work: () => T): T {
     return this.write((connection) => {
       connection.exec('BEGIN IMMEDIATE')
       try {
@@ -155,7 +185,7 @@ export class Database {
     })
   }
 
-  /** Calls `follow` when what is being written is durable; never when it fails. */
+  /** Calls `follow` when what is being written is with the kernel; never when it fails. */
   afterWrite(follow: () => void): void {
     this.#afterCommit.push(follow)
   }
@@ -165,6 +195,7 @@ export class Database {
     this.pending.stop()
     this.#connection?.close()
     this.#connection = undefined
+    this.#log?.sync[Symbol.dispose]()
   }
 
   #attempt<T>(work: (connection: DatabaseSync) => T): T {
@@ -242,7 +273,7 @@ function connect(path: string): DatabaseSync {
   }
   const connection = new DatabaseSync(path)
   try {
-    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000')
+    connection.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000')
     // Records hold what users give: environments, CNI configurations. SQLite gives its other files the same mode.
     if (!inMemory && (statSync(path).mode & 0o777) !== 0o600) chmodSync(path, 0o600)
     const [found] = connection.prepare('PRAGMA quick_check(3)').all()

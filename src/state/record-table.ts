@@ -50,7 +50,7 @@ export interface LoadedRecords<T> {
   readonly problems: readonly RecordProblem[]
 }
 
-/** The records of one kind, by id. Every write is durable when it returns. */
+/** The records of one kind, by id. What is written becomes durable soon ({@link RecordTable.durable}). */
 export class RecordTable<T> {
   readonly #kind: RecordKind<T>
   readonly #database: Database
@@ -69,6 +69,11 @@ export class RecordTable<T> {
   put(id: string, record: T): void {
     this.#put(this.#rowOf(id, record))
     this.#database.pending.drop(this.#key(id))
+  }
+
+  /** Resolves when all that was written before the call is on disk. */
+  durable(): Promise<void> {
+    return this.#database.durable()
   }
 
   /** Writes a fact: now, or when the disk takes it. */

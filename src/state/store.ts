@@ -5,7 +5,7 @@ import { type RecordKind, type RecordProblem, RecordTable, type UnreadableRecord
 export type RecordListener<T> = (before: T | undefined, after: T | undefined) => void
 
 /**
- * Records of one kind, all of them in memory. Intents are durable before they show ({@link Store.put},
+ * Records of one kind, all of them in memory. Intents are written before they show ({@link Store.put},
  * {@link Store.update}); facts show at once and are written as soon as the disk takes them ({@link Store.note},
  * {@link Store.delete}).
  */
