@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { descendantsOf, type ProcessStat, parseProcessStat, readProcessStat } from './process-stat.ts'
+import { descendantsOf, isEnding, type ProcessStat, parseProcessStat, readProcessStat } from './process-stat.ts'
 
 const process_ = (pid: number, parent: number, session: number, zombie = false): ProcessStat => ({
   pid,
@@ -18,6 +18,7 @@ test('a stat line, also of a process with a nasty name', () => {
 test('this very process', () => {
   assert.equal(readProcessStat(process.pid)?.parent, process.ppid)
   assert.equal(readProcessStat(0x7fffffff), undefined)
+  assert.deepEqual([isEnding(process.pid), isEnding(0x7fffffff)], [false, true])
 })
 
 test('descendants are found by parent and by session', () => {

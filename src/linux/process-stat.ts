@@ -29,6 +29,25 @@ export function startOfProcess(pid: number): bigint | undefined {
   return BigInt(booted ?? 0) * 1_000_000_000n + BigInt(ticks) * 10_000_000n
 }
 
+const PF_EXITING = 4
+/** In the masks of signals in /proc/<pid>/status the lowest bit is signal 1. */
+const sigkillBit = 1n << 8n
+
+/** Whether a process has ended, is about to, or has a SIGKILL coming that it has not taken yet. */
+export function isEnding(pid: number): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+    const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+    const flags = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[6])
+    const pending = [...status.matchAll(/^S(?:ig|hd)Pnd:\s*([0-9a-f]+)$/gm)].some(
+      ([, mask = '0']) => (BigInt(`0x${mask}`) & sigkillBit) !== 0n,
+    )
+    return parseProcessStat(stat).zombie || (flags & PF_EXITING) !== 0 || pending
+  } catch {
+    return true
+  }
+}
+
 /** The name in the second field may hold blanks and parentheses; the last `)` ends it. */
 export function parseProcessStat(text: string): ProcessStat {
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { signalNumber } from '../linux/pidfd.ts'
-import { readProcessStat } from '../linux/process-stat.ts'
+import { isEnding, readProcessStat } from '../linux/process-stat.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
+import { writeKillNote } from '../shim/kill-note.ts'
 import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { recordEvent } from './container-events.ts'
@@ -124,6 +125,7 @@ function exitOnRecord(parts: PodParts, id: string): Promise<void> | undefined {
  */
 async function killContainer(parts: PodParts, id: string, ended: Promise<void>): Promise<void> {
   const container = getContainer(parts, id)
+  noteKill(parts, container)
   signalContainer(parts, container, 'SIGKILL')
   await parts.cgroups.kill(container.cgroup)
   faultPoint('stop-container:killed')
@@ -131,6 +133,20 @@ async function killContainer(parts: PodParts, id: string, ended: Promise<void>):
   if (await settlesWithin(ended, patience)) return
   if (!isGone(container) && !(await settlesWithin(ended, killPatience - patience))) throw stillThere(container)
   recordKilled(parts, container)
+}
+
+/**
+ * Leaves word for the container's shim that what comes now is not the work of the OOM killer, unless that has killed the
+ * container already and its end is on the way.
+ */
+function noteKill(parts: PodParts, { id, state, cgroup }: ContainerRecord): void {
+  if (!('pid' in state)) return
+  try {
+    const oomKills = parts.cgroups.oomKills(cgroup)
+    if (oomKills > 0 && !isEnding(state.pid)) writeKillNote(parts.layout.container(id).bundle, { oomKills })
+  } catch (error) {
+    parts.log.warn({ container: id, error: messageOf(error) }, 'the shim of a container is not told of its kill')
+  }
 }
 
 async function settlesWithin(ended: Promise<void>, ms: number): Promise<boolean> {

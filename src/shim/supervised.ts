@@ -8,12 +8,15 @@ import type { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import type { Cgroups } from '../linux/cgroup/cgroups.ts'
 import { ConsoleSocket } from '../linux/console-socket.ts'
 import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../linux/fifo.ts'
+import { oomVictims } from '../linux/oom-victims.ts'
 import { copyDescriptor, openPidfd } from '../linux/pidfd.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
 import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
 import { writeExitRecord } from './exit-record.ts'
+import { readKillNote } from './kill-note.ts'
+import { hasOomPart } from './oom-verdict.ts'
 import type {
   ContainerExit,
   ContainerLaunch,
@@ -171,8 +174,14 @@ export class SupervisedProcess {
       this.#output?.finish()
     })
     this.#attempt('close its stdin', () => this.#letGoOfStdin())
-    const oomKilled = this.#oomKills(cgroup) > 0
-    const { startedAt } = this.#started ?? {}
+    const { startedAt, pid = 0 } = this.#started ?? {}
+    const oomKilled = hasOomPart({
+      pid,
+      signal: status.signal,
+      kills: this.#oomKills(cgroup),
+      killsBefore: readKillNote(bundle)?.oomKills,
+      victims: () => oomVictims(cgroup),
+    })
     const exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
     this.#exit = exit
     this.#attempt('record its end', () => {
