@@ -24,6 +24,7 @@ import { addRuntimeConfig } from './commands/runtime-config.ts'
 import { addStart } from './commands/start.ts'
 import { addStop } from './commands/stop.ts'
 import { addStopPod } from './commands/stopp.ts'
+import { addTrace } from './commands/trace.ts'
 import { addVersion } from './commands/version.ts'
 import { version } from './version.ts'
 
@@ -48,7 +49,7 @@ const groups = {
   ],
   'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad],
   'Step by step:': [addRunPod, addCreate, addStart],
-  'Runtime and program:': [addVersion, addInfo, addCheck, addGc, addRuntimeConfig],
+  'Runtime and program:': [addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
 }
 
 /**

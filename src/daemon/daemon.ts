@@ -7,6 +7,7 @@ import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
 import type { Logger } from '../lib/log.ts'
+import { switchTracing } from '../lib/span.ts'
 import { limitArenas } from '../linux/allocator.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
@@ -152,6 +153,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const metrics = new Metrics({ stats, cgroups, layout })
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
   const traces = new Traces()
+  switchTracing(config.trace)
   const cri = createCriServer(
     { pods, images, network, events, stats, metrics, clock, streaming, about },
     { log, traces },

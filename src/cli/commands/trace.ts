@@ -1,0 +1,70 @@
+import type { Command } from 'commander'
+import { failedPrecondition, invalidArgument } from '../../lib/errors.ts'
+import type { Span } from '../../lib/span.ts'
+import { callAdmin } from '../admin.ts'
+import type { Cli } from '../cli.ts'
+import { formatData } from '../format/json.ts'
+import { formatWaterfall } from '../format/waterfall.ts'
+import { outputOption, wholeNumber } from '../options.ts'
+import { resolvePod } from '../resolve.ts'
+
+interface Trace {
+  readonly sandbox?: string
+  readonly container?: string
+  readonly root: Span
+}
+
+interface TraceOptions {
+  readonly on?: true
+  readonly off?: true
+  readonly last?: number
+  readonly output: string
+}
+
+export function addTrace(program: Command, cli: Cli): void {
+  program
+    .command('trace')
+    .argument('[pod]', 'id or name of a pod')
+    .description('show where the time of calls went: berthd, CNI plugins, shim, OCI runtime (Berth only)')
+    .option('--on', 'trace the calls from now on; the last 100 are kept')
+    .option('--off', 'trace no more')
+    .option('--last <count>', 'the last calls, whatever pod they were about', wholeNumber)
+    .addOption(outputOption('table', 'json', 'yaml'))
+    .addHelpText('after', '\nFirst `berth trace --on`, then do what is slow, then `berth trace POD`.')
+    .action(async (pod: string | undefined, options: TraceOptions) => {
+      if (options.on || options.off) return void (await switchTracing(cli, options.on === true))
+      if (pod === undefined && options.last === undefined) {
+        throw invalidArgument('trace what? Name a pod, or ask for the last calls: berth trace --last 3')
+      }
+      const all = await traces(cli)
+      const shown = pod === undefined ? all.slice(-(options.last ?? 0)) : ofPod(all, await resolvePod(cli, pod))
+      const { stdout } = cli.terminal
+      if (options.output !== 'table')
+        return void stdout.write(formatData(JSON.parse(JSON.stringify(shown)), options.output))
+      if (shown.length === 0) throw failedPrecondition('no such call was traced; is tracing on? (berth trace --on)')
+      stdout.write(formatWaterfall(shown.map(({ root }) => root)))
+    })
+}
+
+async function switchTracing(cli: Cli, on: boolean): Promise<void> {
+  const { signal, stdout } = cli.terminal
+  await callAdmin(cli.adminSocket, { method: 'POST', path: '/v1/tracing', body: JSON.stringify({ on }), signal })
+  stdout.write(on ? 'Calls are traced from now on.\n' : 'Calls are not traced any more.\n')
+}
+
+/** Oldest first. */
+async function traces(cli: Cli): Promise<Trace[]> {
+  const { signal } = cli.terminal
+  const answer = (await callAdmin(cli.adminSocket, { method: 'GET', path: '/v1/traces', signal })) as {
+    traces: Trace[]
+  }
+  return answer.traces.toReversed()
+}
+
+/** The calls about a sandbox, and those about its containers, whose creation names it. */
+function ofPod(all: readonly Trace[], sandbox: string): Trace[] {
+  const containers = new Set(all.filter((trace) => trace.sandbox === sandbox).map(({ container }) => container))
+  return all.filter(
+    (trace) => trace.sandbox === sandbox || (trace.container !== undefined && containers.has(trace.container)),
+  )
+}
