@@ -64,10 +64,15 @@ const schema = v.strictObject({
         port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535)), 0),
         tls_cert: v.optional(absolutePath),
         tls_key: v.optional(absolutePath),
+        tls_client_ca: v.optional(absolutePath),
       }),
       v.check(
         ({ tls_cert, tls_key }) => (tls_cert === undefined) === (tls_key === undefined),
         'tls_cert and tls_key must be given together',
+      ),
+      v.check(
+        ({ tls_cert, tls_client_ca }) => tls_client_ca === undefined || tls_cert !== undefined,
+        'tls_client_ca goes with tls_cert and tls_key alone',
       ),
     ),
     {},

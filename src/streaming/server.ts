@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https'
 import { type AddressInfo, isIPv6, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
+import type { TlsOptions } from 'node:tls'
 import { messageOf, unavailable } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { type Refusal, refuse } from './refuse.ts'
@@ -24,13 +25,20 @@ import { defaultTransportLimits, type TransportLimits } from '../mux/transport-l
  *     await streaming.close()
  */
 
+export interface StreamingTls {
+  readonly cert: string | Buffer
+  readonly key: string | Buffer
+  /** Clients must show a certificate that one of these has signed. */
+  readonly clientCa?: string | Buffer
+}
+
 export interface StreamingOptions {
   /** The address to listen on; loopback unless told. */
   readonly address?: string
   /** 0 takes any free port. */
   readonly port?: number
   /** With these, the server speaks TLS and its URLs are https. PEM. */
-  readonly tls?: { readonly cert: string | Buffer; readonly key: string | Buffer }
+  readonly tls?: StreamingTls
   /** How long a URL may wait for its client, in milliseconds; a minute unless told. */
   readonly tokenLifetimeMs?: number
   /** More URLs than these may not wait at once; 1000 unless told. */
@@ -79,11 +87,15 @@ export class StreamingServer {
       keepAliveTimeout: 1000,
     }
     this.#server = options.tls
-      ? createTlsServer({ ...httpOptions, ...options.tls, minVersion: 'TLSv1.2', handshakeTimeout: headersTimeout })
+      ? createTlsServer({ ...httpOptions, ...tlsOptions(options.tls) })
       : createServer(httpOptions)
     this.#server.maxConnections = options.maxConnections ?? 1000
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head))
     this.#server.on('request', (request, response) => this.#answer(request, response))
+    // Without a certificate of its own a client does not get as far as a request.
+    this.#server.on('tlsClientError', (error) =>
+      log.warn({ error: messageOf(error) }, 'a streaming client was refused'),
+    )
     this.#server.on('drop', () => log.warn({}, 'a streaming connection was refused: there are too many'))
   }
 
@@ -186,6 +198,16 @@ export class StreamingServer {
     }
     if (!isSpdyUpgrade(request) && !isWebSocketUpgrade(request)) return { token, refusal: noUpgrade }
     return { token }
+  }
+}
+
+function tlsOptions({ cert, key, clientCa }: StreamingTls): TlsOptions {
+  return {
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    handshakeTimeout: headersTimeout,
+    ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   }
 }
 
