@@ -13,12 +13,12 @@ export function writeExitRecord(bundle: string, exit: ContainerExit): void {
   renameSync(`${path}.new`, path)
 }
 
-/** How the container ended, or undefined when it has not, as far as its shim could tell. */
+/** How the container ended, or undefined when it has not, as far as its shim could tell, or that cannot be read. */
 export function readExitRecord(bundle: string): ContainerExit | undefined {
   try {
     return JSON.parse(readFileSync(exitRecordPath(bundle), 'utf8')) as ContainerExit
   } catch (error) {
-    if (errnoOf(error) === 'ENOENT') return undefined
+    if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined
     throw error
   }
 }
