@@ -107,6 +107,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const standard = handlers.get('')
   const cgroups = detectCgroups()
   const nri = config.nri.enabled ? new Nri(nriOptions(config, version), reaper, log) : withoutNri
+  const pipes = new PipeHolder({ record: layout.keeper, owner: layout.state, log })
   const pods = new Pods({
     layout,
     settings: {
@@ -122,7 +123,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     operations: new Operations(),
     exits: new ContainerExits(),
     trash: new Trash(layout.trash, reaper, log),
-    pipes: new PipeHolder(),
+    pipes,
     stops: new Map(),
     clearings: new Map(),
     updates: new KeyedQueue(),
@@ -178,6 +179,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
       await nri.close()
       await shims.endIdle()
       shims[Symbol.dispose]()
+      pipes[Symbol.dispose]()
       await images[Symbol.asyncDispose]()
       for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
       database.close()

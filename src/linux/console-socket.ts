@@ -1,5 +1,6 @@
 import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs'
-import { addressOf, check, libc } from './libc.ts'
+import { receiveDescriptor } from './ancillary.ts'
+import { check, libc } from './libc.ts'
 import { setNonBlocking } from './pipe.ts'
 
 /**
@@ -31,7 +32,8 @@ export class ConsoleSocket implements Disposable {
   receiveMaster(): number {
     const connection = check(libc.accept4(this.#socket, null, null, SOCK_CLOEXEC | SOCK_NONBLOCK), 'accept4', this.path)
     try {
-      const master = receiveDescriptor(connection)
+      const { fd: master } = receiveDescriptor(connection) ?? {}
+      if (master === undefined) throw new Error('the OCI runtime sent no terminal over its console socket')
       setNonBlocking(master)
       return master
     } finally {
@@ -65,9 +67,6 @@ const AF_UNIX = 1
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
-const MSG_CMSG_CLOEXEC = 0x40000000
-const SOL_SOCKET = 1
-const SCM_RIGHTS = 1
 
 /** `struct sockaddr_un`: the family in two bytes, then the path with its NUL. */
 function unixAddress(path: string): Buffer {
@@ -75,23 +74,4 @@ function unixAddress(path: string): Buffer {
   address.writeUInt16LE(AF_UNIX, 0)
   address.write(path, 2)
   return address
-}
-
-/** recvmsg(2) with room for one descriptor; the layouts are those of 64-bit Linux. */
-function receiveDescriptor(socket: number): number {
-  const data = Buffer.alloc(4096)
-  const iovec = Buffer.alloc(16)
-  iovec.writeBigUInt64LE(addressOf(data), 0)
-  iovec.writeBigUInt64LE(BigInt(data.length), 8)
-  const control = Buffer.alloc(24)
-  const message = Buffer.alloc(56)
-  message.writeBigUInt64LE(addressOf(iovec), 16)
-  message.writeBigUInt64LE(1n, 24)
-  message.writeBigUInt64LE(addressOf(control), 32)
-  message.writeBigUInt64LE(BigInt(control.length), 40)
-  check(libc.recvmsg(socket, message, MSG_CMSG_CLOEXEC), 'recvmsg')
-  if (control.readInt32LE(8) !== SOL_SOCKET || control.readInt32LE(12) !== SCM_RIGHTS) {
-    throw new Error('the OCI runtime sent no terminal over its console socket')
-  }
-  return control.readInt32LE(16)
 }

@@ -29,6 +29,8 @@ export const libc = {
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),
   poll: lib.func('int poll(void *fds, ulong count, int timeout)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+  sendmsg: lib.func('long sendmsg(int fd, const void *message, int flags)'),
+  setsockopt: lib.func('int setsockopt(int fd, int level, int name, const void *value, uint length)'),
   recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
   fcntl: lib.func('int fcntl(int fd, int cmd, long arg)'),
   ioctl: lib.func('int ioctl(int fd, ulong request, void *argument)'),

@@ -1,7 +1,11 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { closeSync } from 'node:fs'
 import { release } from 'node:os'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { openPidfd } from './pidfd.ts'
+import { readProcessStat } from './process-stat.ts'
 import { Reaper } from './reaper.ts'
 import { watchProcess } from './watch-process.ts'
 
@@ -15,6 +19,10 @@ function orphan(script: string): number {
   )
 }
 
+async function eventually(condition: () => boolean): Promise<void> {
+  while (!condition()) await delay(10)
+}
+
 test('how a process ended that is not a child', { skip: !kernelTells }, async () => {
   using reaper = new Reaper({ adopt: false })
   const ends = [orphan('sleep 0.3; exit 7'), orphan('sleep 0.3; kill -9 $$')].map((pid) =>
@@ -24,6 +32,15 @@ test('how a process ended that is not a child', { skip: !kernelTells }, async ()
     { exitCode: 7, signal: 0 },
     { exitCode: 137, signal: 9 },
   ])
+})
+
+test('how a process ended that was gone already, by the pidfd that was held', { skip: !kernelTells }, async () => {
+  using reaper = new Reaper({ adopt: false })
+  const pid = orphan('sleep 0.3; exit 8')
+  const pidfd = openPidfd(pid)
+  await eventually(() => !readProcessStat(pid))
+  assert.deepEqual(await watchProcess(reaper, pid, () => assert.fail('asked'), pidfd), { exitCode: 8, signal: 0 })
+  closeSync(pidfd)
 })
 
 test('a pid that means another process is not waited for', async () => {

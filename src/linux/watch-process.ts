@@ -2,11 +2,13 @@ import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { errnoOf } from '../lib/errors.ts'
 import { exitStatusOf, hasEnded, openPidfd } from './pidfd.ts'
+import { duplicate } from './pipe.ts'
 import { readProcessStat } from './process-stat.ts'
+import { ReadableWatch } from './readable.ts'
 import type { ExitStatus, Reaper } from './reaper.ts'
 
-/** How often a process that is not a child is looked at, in milliseconds. */
-const interval = 100
+/** How often it is looked whether a process that has ended was reaped, in milliseconds. */
+const interval = 20
 /** How long its parent may take to reap it, in milliseconds; before that nobody is told how it ended. */
 const reapPatience = 2000
 
@@ -14,21 +16,26 @@ const reapPatience = 2000
  * Waits for the end of a process that this one may have inherited or not. Its own child's status is known, and on Linux 6.15
  * that of any other process too; before that only that it has ended: undefined then.
  *
- * @param isStill whether the pid still means that process
+ * @param isStill whether the pid still means that process; asked when there is no pidfd
+ * @param held a pidfd that was opened while it ran; it is not taken over
  */
 export async function watchProcess(
   reaper: Reaper,
   pid: number,
   isStill: () => boolean,
+  held?: number,
 ): Promise<ExitStatus | undefined> {
   const since = reaper.mark()
-  const pidfd = openIfThere(pid)
+  const pidfd = held === undefined ? openIfThere(pid) : duplicate(held)
   if (pidfd === undefined) return reaper.claim(pid)
   try {
+    // It was reaped: the pid may mean another by now.
+    const isOver = held !== undefined && hasEnded(pidfd) && !readProcessStat(pid)?.zombie
+    if (isOver) return exitStatusOf(pidfd) ?? reaper.claim(pid)
     // As long as there is a process with this pid, what was reaped under it was another.
     if (readProcessStat(pid)?.parent === process.pid) return await reaper.wait(pid)
-    if (!isStill() && !hasEnded(pidfd)) return undefined
-    while (!hasEnded(pidfd)) await delay(interval)
+    if (held === undefined && !isStill() && !hasEnded(pidfd)) return undefined
+    await end(pidfd)
     for (let waited = 0; waited < reapPatience; waited += interval) {
       const reaped = !readProcessStat(pid)?.zombie
       // This process may have become its parent meanwhile.
@@ -40,6 +47,13 @@ export async function watchProcess(
   } finally {
     closeSync(pidfd)
   }
+}
+
+/** A pidfd can be read, as far as poll(2) goes, when its process has ended. */
+async function end(pidfd: number): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  using _ = new ReadableWatch(pidfd, resolve)
+  await promise
 }
 
 function openIfThere(pid: number): number | undefined {

@@ -40,6 +40,11 @@ export class Layout {
     return join(this.state, 'shims')
   }
 
+  /** Which process keeps what berthd and the shims hold of containers. */
+  get keeper(): string {
+    return join(this.state, 'keeper.json')
+  }
+
   /** What the OCI runtime of a handler keeps for itself. */
   runtimeRoot(handler: string): string {
     return join(this.state, 'oci', handler)

@@ -56,7 +56,10 @@ async function reattach(
   const exit = known?.exit ?? readExitRecord(bundle)
   if (exit) return containerExited(parts, exit)
   await endInterruptedCheckpoint(parts, container)
-  if (known) holdTerminal(parts, shim, id, known.terminal)
+  if (known) {
+    parts.pipes.holdProcess(id, known.pid)
+    holdTerminal(parts, shim, id, known.terminal)
+  }
   if (known?.adopted) return watch(parts, shim, container, known.pid, BigInt(known.startedAt))
   if (known) return
   if (state.phase === 'starting') return endInterruptedStart(parts, container)
@@ -111,7 +114,7 @@ async function endOf(
   const { bundle } = parts.layout.container(id)
   const known = readEnding(bundle)
   if (known) return known
-  const status = await watchProcess(parts.reaper, pid, isStill)
+  const status = await watchProcess(parts.reaper, pid, isStill, parts.pipes.process(id))
   if (status) writeEnding(bundle, status)
   return status
 }

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
+import type { ContainerState } from '../state/container-state.ts'
 import { nextSandboxState } from '../state/sandbox-state.ts'
 import { recordEvent } from './container-events.ts'
 import { findLostRecords } from './find-lost-records.ts'
@@ -41,9 +42,14 @@ export async function recover(parts: PodParts): Promise<void> {
   }
   const shims = new Set([...parts.sandboxes.all()].map((sandbox) => sandbox.shim))
   await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
+  parts.pipes.releaseOthers((id) => mayRun(parts.containers.get(id)?.state.phase))
   for (const sandbox of [...parts.sandboxes.all()]) {
     await attempt(parts, sandbox.id, async () => takeUpSandbox(parts, sandbox))
   }
+}
+
+function mayRun(phase: ContainerState['phase'] | undefined): boolean {
+  return phase !== undefined && phase !== 'exited'
 }
 
 /** Nothing that ran before a restart of the machine runs now, whatever process has its pid. */

@@ -50,6 +50,8 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
     const started = recordEvent(parts, container.id, { type: 'started', pid, at: BigInt(startedAt) })
     if (started?.state.phase !== 'running') return
     parts.nri.containerStarted(started)
+    parts.pipes.hold(container.id, parts.layout.container(container.id).bundle, container.config.tty)
+    parts.pipes.holdProcess(container.id, pid)
     holdEndingStdin(parts, container)
     holdTerminal(parts, shim, container.id, terminal)
     faultPoint('start-container:running')

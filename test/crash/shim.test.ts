@@ -48,7 +48,7 @@ test('a shim that does not answer any more is killed and replaced', options, asy
   await client.removeSandbox(pod)
 })
 
-test('a shim is killed while a container with a terminal runs: the terminal does not hang up', options, async (t) => {
+test('the shim is killed, also together with berthd: a terminal does not hang up', options, async (t) => {
   const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
   using client = new PodClient(berthd)
   await client.pull()
@@ -60,14 +60,20 @@ test('a shim is killed while a container with a terminal runs: the terminal does
   const logged = (text: string) =>
     eventually(`"${text}" in the log`, async () => (await lines()).includes(text) || undefined)
   await logged('/dev/pts/0')
-  // With a berthd that has learnt of the terminal from the shim's start, and with one that has from its list.
-  for (const [round, restart] of [false, true].entries()) {
-    if (restart) {
+  // With a berthd that has learnt of the terminal from the shim's start, with one that has from its list, and with one that
+  // finds nothing but the keeper.
+  for (const [round, what] of ['shim', 'restart', 'both'].entries()) {
+    if (what === 'restart') {
       await berthd.restart()
       client.reconnect()
     }
     const shim = shimsOf(berthd).at(-1) ?? assert.fail('no shim')
     process.kill(shim, 'SIGKILL')
+    if (what === 'both') {
+      await berthd.kill9()
+      await berthd.start()
+      client.reconnect()
+    }
     await eventually('another shim has it', () => shimsOf(berthd).at(-1) !== shim || undefined)
     await eventually('it is taken over', () => berthd.log().split('took over').length > round + 1 || undefined)
     await type(client, container, `round ${round}`)

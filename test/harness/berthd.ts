@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { type TestContext } from 'node:test'
 import { eventually } from './eventually.ts'
 import { takeMachine } from './machine-lock.ts'
-import { assertAsBefore, type Belongings, type MachineState, machineState } from './machine-state.ts'
+import { assertAsBefore, type Belongings, type MachineState, machineState, pidsOf } from './machine-state.ts'
 import {
   makeSurroundings,
   removeShared,
@@ -22,7 +22,7 @@ export const repository = join(import.meta.dirname, '../..')
  * host-local's notes.
  */
 const lasting =
-  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts/
+  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|berth-keeper|\/keeper\.json$/
 
 /**
  * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test
@@ -58,6 +58,18 @@ export class Berthd {
   get pid(): number {
     if (this.#process?.pid === undefined) throw new Error('berthd is not running')
     return this.#process.pid
+  }
+
+  /** The pids of its shims, in no order. */
+  shims(): number[] {
+    const folder = join(this.place.state, 'shims')
+    return pidsOf(this.place.mark).filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes(folder)
+      } catch {
+        return false
+      }
+    })
   }
 
   /** Starts berthd after {@link stop} or {@link kill9}. */

@@ -1,0 +1,201 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
+import { basename, dirname, join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Berthd } from '../harness/berthd.ts'
+import { eventually } from '../harness/eventually.ts'
+import { PodClient } from '../harness/pod.ts'
+import { DockerRegistry } from '../registry/docker-registry.ts'
+import { busyboxImage, pushImage } from '../registry/image-builder.ts'
+
+/** berthd, its shims, and both at once are killed while containers print: no byte is lost or doubled, no exit code made up. */
+let registry: DockerRegistry
+before(async () => {
+  registry = await DockerRegistry.start()
+  await pushImage(registry.host, 'library/busybox', 'latest', busyboxImage())
+})
+after(() => registry.stop())
+
+/** For a longer run by hand: how long everything is killed again and again, at least, in seconds. */
+const seconds = Number(process.env.BERTH_LOG_SECONDS ?? 0)
+/** How often something is killed, at least. */
+const kills = 9
+const containersPerPod = 10
+
+/** Before Linux 6.15 nobody can tell how a process ended whose parent is gone. */
+const [major = 0, minor = 0] = release().split('.').map(Number)
+const kernelTells = major > 6 || (major === 6 && minor >= 15)
+
+function assertEndedWith(code: number, status: { readonly exitCode: number; readonly reason: string }): void {
+  const isHonest = !kernelTells && status.exitCode === 255 && status.reason === 'Unknown'
+  assert.ok(isHonest || status.exitCode === code, `${status.exitCode} ${status.reason}`)
+}
+
+async function setUp(t: TestContext): Promise<{ berthd: Berthd; client: PodClient; folder: string }> {
+  const berthd = await Berthd.start(t, {
+    mirrors: { 'docker.io': registry.host },
+    config: { shim: { pods_per_process: 1 } },
+  })
+  const client = new PodClient(berthd)
+  t.after(() => client[Symbol.dispose]())
+  await client.pull()
+  const folder = join(berthd.place.folder, 'shared')
+  mkdirSync(folder)
+  return { berthd, client, folder }
+}
+
+const mountOf = (folder: string) => [{ containerPath: '/test', hostPath: folder }]
+
+/** Prints every number on both streams, in lines of one byte to 20 KB, some in two pieces, until it is told to stop. */
+const counter = `
+  middle=$(head -c 300 /dev/zero | tr '\\0' m)
+  long=$(head -c 20000 /dev/zero | tr '\\0' l)
+  i=0
+  while [ ! -e /test/stop ]; do
+    case $((i % 97)) in
+      0) echo "$i $long";;
+      [1-9]) echo "$i $middle";;
+      1?) printf %s "$i "; echo piece;;
+      *) echo $i;;
+    esac
+    echo "$i $middle" >&2
+    i=$((i+1))
+  done
+  printf %s "$i"
+  exit 3`
+
+/** The numbers that begin the lines of one stream, in all files of a log, the oldest first. */
+function numbersIn(logPath: string, stream: string): number[] {
+  const name = basename(logPath)
+  const rotated = readdirSync(dirname(logPath)).filter((other) => other.startsWith(`${name}.`))
+  const numbers: number[] = []
+  let isContinued = false
+  for (const file of [...rotated.toSorted(), name]) {
+    for (const line of readFileSync(join(dirname(logPath), file), 'utf8').split('\n')) {
+      if (line.slice(31, 37) !== stream) continue
+      if (!isContinued) numbers.push(Number.parseInt(line.slice(40), 10))
+      isContinued = line[38] === 'P'
+    }
+  }
+  return numbers
+}
+
+/** As the kubelet does it. */
+async function rotate(client: PodClient, containerId: string, logPath: string, rotation: number): Promise<boolean> {
+  const rotated = `${logPath}.${String(rotation).padStart(5, '0')}`
+  if (!existsSync(logPath)) {
+    await client.runtime.reopenContainerLog({ containerId })
+    return true
+  }
+  renameSync(logPath, rotated)
+  try {
+    await client.runtime.reopenContainerLog({ containerId }, { timeout: 2000 })
+    return true
+  } catch {
+    renameSync(rotated, logPath)
+    return false
+  }
+}
+
+test('every line once and in order, whatever is killed', { timeout: (seconds + 180) * 1000 }, async (t) => {
+  const { berthd, client, folder } = await setUp(t)
+  const pods = await Promise.all(['one', 'two'].map((name) => client.runSandbox(client.sandboxConfig(name))))
+  const containers: { id: string; logPath: string }[] = []
+  for (const pod of pods) {
+    for (let n = 0; n < containersPerPod; n++) {
+      const id = await client.runContainer(pod, client.containerConfig(`c${n}`, counter, { mounts: mountOf(folder) }))
+      containers.push({ id, logPath: (await client.status(id)).logPath })
+    }
+  }
+  const deadline = Date.now() + seconds * 1000
+  const counts = { berthd: 0, shim: 0, both: 0, rotations: 0, failedRotations: 0 }
+  for (let round = 0; round < kills || Date.now() < deadline; round++) {
+    const rotations = Array.from({ length: 5 }, async (_, n) => {
+      const { id, logPath } = containers[(round * 7 + n) % containers.length] ?? assert.fail()
+      await delay(Math.random() * 150)
+      if (await rotate(client, id, logPath, counts.rotations + counts.failedRotations)) counts.rotations++
+      else counts.failedRotations++
+    })
+    await delay(Math.random() * 150)
+    const victims = (['berthd', 'shim', 'both'] as const)[round % 3] ?? 'both'
+    counts[victims]++
+    if (victims !== 'berthd') for (const pid of berthd.shims()) process.kill(pid, 'SIGKILL')
+    if (victims !== 'shim') await berthd.kill9()
+    await Promise.allSettled(rotations)
+    await delay(Math.random() * 300)
+    if (victims !== 'shim') {
+      await berthd.start()
+      client.reconnect()
+    }
+    await delay(Math.random() * 300)
+  }
+  writeFileSync(join(folder, 'stop'), '')
+  let total = 0
+  for (const { id, logPath } of containers) {
+    assertEndedWith(3, await client.exited(id))
+    const stdout = numbersIn(logPath, 'stdout')
+    const stderr = numbersIn(logPath, 'stderr')
+    const expected = (end: number) => Array.from({ length: end }, (_, n) => n)
+    // After the last number, which has no newline, nothing comes on stderr.
+    assert.deepEqual(firstDifference(stdout, expected(stderr.length + 1)), undefined, `stdout of ${logPath}`)
+    assert.deepEqual(firstDifference(stderr, expected(stderr.length)), undefined, `stderr of ${logPath}`)
+    assert.ok(stderr.length > 100)
+    total += stdout.length + stderr.length
+  }
+  t.diagnostic(`${total} lines of ${containers.length} containers; ${JSON.stringify(counts)}`)
+  for (const pod of pods) await client.removeSandbox(pod)
+})
+
+/** Where two lists begin to differ, with what is there. */
+function firstDifference(found: readonly number[], expected: readonly number[]) {
+  const length = Math.max(found.length, expected.length)
+  for (let n = 0; n < length; n++) {
+    if (found[n] !== expected[n]) return { found: found.slice(n - 2, n + 5), expected: expected.slice(n - 2, n + 5) }
+  }
+  return undefined
+}
+
+test('containers that end while berthd and their shim are dead', { timeout: 60_000 }, async (t) => {
+  const { berthd, client, folder } = await setUp(t)
+  const pod = await client.runSandbox(client.sandboxConfig('ending'))
+  const wait = 'echo waiting; while ! [ -e /test/go ]; do sleep 0.01; done; '
+  const mounts = mountOf(folder)
+  const code = await client.runContainer(
+    pod,
+    client.containerConfig('code', `${wait}echo last; echo last >&2; exit 7`, { mounts }),
+  )
+  const terminal = await client.runContainer(
+    pod,
+    client.containerConfig('terminal', `${wait}echo last; exit 9`, { mounts, tty: true, stdin: true }),
+  )
+  const containers = [code, terminal]
+  for (const container of containers) {
+    await eventually('it waits', async () => (await client.logLines(container)).length > 0 || undefined)
+  }
+  const logs = await Promise.all(containers.map(async (container) => (await client.status(container)).logPath))
+  const shims = berthd.shims()
+  const inits = await Promise.all(containers.map((container) => pidOf(client, container)))
+  for (const pid of shims) process.kill(pid, 'SIGKILL')
+  await berthd.kill9()
+  writeFileSync(join(folder, 'go'), '')
+  await eventually('they have ended', () => inits.every((pid) => !existsSync(`/proc/${pid}`)) || undefined)
+  assert.ok(logs.every((path) => !readFileSync(path, 'utf8').includes('last')))
+  await berthd.start()
+  client.reconnect()
+  assertEndedWith(7, await client.exited(code))
+  assertEndedWith(9, await client.exited(terminal))
+  assert.deepEqual((await client.logLines(code)).toSorted(), ['last', 'last', 'waiting'])
+  assert.deepEqual(
+    (await client.logLines(terminal)).map((line) => line.trimEnd()),
+    ['waiting', 'last'],
+  )
+  await client.removeSandbox(pod)
+})
+
+/** The pid of a container's first process. */
+async function pidOf(client: PodClient, containerId: string): Promise<number> {
+  const { info } = await client.runtime.containerStatus({ containerId, verbose: true })
+  return (JSON.parse(info.info ?? '{}') as { pid: number }).pid
+}
