@@ -1,5 +1,4 @@
 import { messageOf } from '../lib/errors.ts'
-import { startOfProcess } from '../linux/process-stat.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
@@ -11,6 +10,7 @@ import { endInterruptedCheckpoint } from './checkpoint/checkpoint-container.ts'
 import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
+import { isFirstProcess } from './container-process.ts'
 import { readEnding, writeEnding } from './ending.ts'
 import type { PodParts } from './parts.ts'
 import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
@@ -95,8 +95,7 @@ async function endInterruptedStart(parts: PodParts, container: ContainerRecord):
 /** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */
 function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pid: number, startedAt: bigint): void {
   const { id } = container
-  // Somebody may have moved it to another cgroup. No process that got its pid later is as old.
-  const isStill = () => parts.cgroups.pids(container.cgroup).includes(pid) || isOlder(pid, startedAt)
+  const isStill = () => isFirstProcess(parts, container, { pid, startedAt })
   endOf(parts, id, pid, isStill)
     .then((status) => shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) }))
     .catch((error) =>
@@ -117,10 +116,4 @@ async function endOf(
   const status = await watchProcess(parts.reaper, pid, isStill, parts.pipes.process(id))
   if (status) writeEnding(bundle, status)
   return status
-}
-
-/** Whether the process was there when the container's start was on record. */
-function isOlder(pid: number, startedAt: bigint): boolean {
-  const since = startOfProcess(pid)
-  return since !== undefined && since <= startedAt
 }

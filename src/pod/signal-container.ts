@@ -2,12 +2,13 @@ import { closeSync } from 'node:fs'
 import { errnoOf } from '../lib/errors.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { isFirstProcess } from './container-process.ts'
 import type { PodParts } from './parts.ts'
 
 /**
  * Sends a signal to the first process of a container, without asking its shim or the OCI runtime. Nothing when it has ended:
  * the pid cannot have come to mean another process while the record says running, but for the moment between the end and the
- * news of it; so the process must also be in the container's cgroup.
+ * news of it; so the process must also be in the container's cgroup, or as old as the container.
  */
 export function signalContainer(parts: PodParts, container: ContainerRecord, signal: string | number): void {
   const { state } = container
@@ -15,7 +16,7 @@ export function signalContainer(parts: PodParts, container: ContainerRecord, sig
   try {
     const pidfd = openPidfd(state.pid)
     try {
-      if (parts.cgroups.pids(container.cgroup).includes(state.pid)) signalPidfd(pidfd, signal)
+      if (isFirstProcess(parts, container, state)) signalPidfd(pidfd, signal)
     } finally {
       closeSync(pidfd)
     }

@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
 import { listMountPoints } from '../../linux/mount-facts.ts'
-import { podNamespaces } from '../../oci/spec/namespaces.ts'
 import type { SandboxRecord } from '../../state/sandbox-record.ts'
 import { infraProcessAlive, infraProcessPid } from '../infra-process.ts'
 import type { PodParts } from '../parts.ts'
+import { podPins, repinNamespaces } from '../repin-namespaces.ts'
 import { stopKnownSandbox } from '../stop-sandbox.ts'
 import type { Disorder } from './disorder.ts'
 
@@ -20,23 +20,23 @@ export function unlikelySandboxes(parts: PodParts): Disorder[] {
     if (state.phase === 'stopping' && !stopping.has(id)) {
       return found('was stopped, and that did not come to its end; it is stopped again', state.reason)
     }
-    const loss = state.phase === 'ready' ? lossOf(parts, sandbox, mounts) : undefined
-    return loss === undefined ? [] : found(`${loss}; it is stopped`, loss)
+    if (state.phase !== 'ready') return []
+    const loss = lossOf(parts, sandbox)
+    if (loss !== undefined) return found(`${loss}; it is stopped`, loss)
+    const lost = Object.values(podPins(sandbox, parts.layout.sandbox(id))).filter((path) => !mounts.has(path))
+    if (lost.length === 0) return []
+    const problem = `has lost its namespaces: ${lost.join(', ')} was unmounted`
+    const mend = async () => {
+      if (!repinNamespaces(parts, sandbox, lost)) await stopKnownSandbox(parts, sandbox, problem)
+    }
+    return [{ kind: 'sandbox', subject: id, problem, remedy: 'repair', mend }]
   })
 }
 
-/** What is gone that a pod cannot be without. A pod may have nothing but the host's namespaces. */
-function lossOf(parts: PodParts, { id, config }: SandboxRecord, mounts: ReadonlySet<string>): string | undefined {
+/** What is gone that a pod cannot be without, and that nothing brings back. */
+function lossOf(parts: PodParts, { id }: SandboxRecord): string | undefined {
   const layout = parts.layout.sandbox(id)
   if (!existsSync(layout.folder)) return `has lost its folder ${layout.folder}`
-  const own = podNamespaces(config.linux?.securityContext?.namespaceOptions)
-  const pins = [
-    ...(own.net ? [layout.netns] : []),
-    ...(own.ipc ? [layout.ipcns] : []),
-    ...(own.uts ? [layout.utsns] : []),
-  ]
-  const gone = pins.filter((path) => !mounts.has(path))
-  if (gone.length > 0) return `has lost its namespaces: ${gone.join(', ')} was unmounted`
   const initGone = infraProcessPid(layout) !== undefined && !infraProcessAlive(layout)
   return initGone ? 'has lost the init of its PID namespace' : undefined
 }
