@@ -25,6 +25,7 @@ const programs = {
   berth: 'src/cli/main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
   'download-worker': 'src/image/download-worker.ts',
+  'save-worker': 'src/image/save/save-worker.ts',
 }
 
 /** What other packages import: `berth/client`. Its dependencies are those of the package. */

@@ -21,6 +21,7 @@ import { addRemovePod } from './commands/rmp.ts'
 import { addRun } from './commands/run.ts'
 import { addRunPod } from './commands/runp.ts'
 import { addRuntimeConfig } from './commands/runtime-config.ts'
+import { addSave } from './commands/save.ts'
 import { addStart } from './commands/start.ts'
 import { addStop } from './commands/stop.ts'
 import { addStopPod } from './commands/stopp.ts'
@@ -47,7 +48,7 @@ const groups = {
     addRemove,
     addRemovePod,
   ],
-  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad],
+  'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addSave],
   'Step by step:': [addRunPod, addCreate, addStart],
   'Runtime and program:': [addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
 }

@@ -15,6 +15,7 @@ const maxBody = 64 * 1024
  *
  *     POST /v1/images/load   { "path": "/an/oci-layout" }   imports the images of an OCI layout
  *     POST /v1/images/load-tar?name=…                       the same of a tar that is the body; also `docker save`
+ *     GET  /v1/images/save?image=…&format=…                 an image as a tar, oci-archive or docker-archive
  *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
  *     GET  /v1/pulls/follow?image=…                         the same as it changes, a line of JSON each
  *     GET  /v1/check                                        what is not in order, on the machine and in the records

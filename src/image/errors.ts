@@ -76,9 +76,13 @@ export const storeFull = (image: string, root: string, cause?: unknown) =>
     cause,
   )
 
-/** Layers of an image that was here have gone from the disk. */
-export const layersGone = (image: string) =>
-  new BerthError('not-found', `layers of image "${image}" have gone from the disk; they are being fetched again`)
+/** Layers of an image that was here have gone from the disk, and could not be fetched again. */
+export const layersGone = (image: string, why: string, cause?: unknown) =>
+  new BerthError(
+    'not-found',
+    `layers of image "${image}" have gone from the disk and cannot be fetched again (${why}); pull or load the image again`,
+    cause,
+  )
 
 /** The image is not on this node. */
 export const imageNotHere = (image: string) =>

@@ -85,6 +85,7 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     blobAlgorithm: descriptor.digest.split(':')[0] as string,
     diffAlgorithm: diffId.split(':')[0] as string,
     limits: workshop.limits,
+    recipe: folders.recipe(number),
   })
   try {
     const result = await both(filling, unpacking, stop, abandon)
@@ -95,7 +96,8 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     faultPoint('fetch-layer:synced')
     await folders.finish(number)
     faultPoint('fetch-layer:renamed')
-    store.addLayer({ diffId, number, ...layer.usage, impliedFolders: layer.impliedFolders })
+    const { usage, recipeBytes, impliedFolders } = layer
+    store.addLayer({ diffId, number, bytes: usage.bytes + recipeBytes, inodes: usage.inodes + 1, impliedFolders })
     faultPoint('fetch-layer:recorded')
     tracker.stage = 'done'
     await blob.discard()

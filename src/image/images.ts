@@ -8,17 +8,15 @@ import type { Logger } from '../lib/log.ts'
 import type { Database } from '../state/database.ts'
 import type { RecordProblem } from '../state/record-table.ts'
 import { DownloadThread } from './download-thread.ts'
-import { imageNotHere, layersGone, unusableImage } from './errors.ts'
+import { unusableImage } from './errors.ts'
 import type { LayerWorkshop } from './fetch-layer.ts'
 import { GroupSync } from './group-sync.ts'
 import type { AuthConfig, ImageFsInfo, StoredImage, UsableImage } from './image.ts'
-import { parseImageConfig } from './image-config.ts'
-import type { ImageRecord } from './image-records.ts'
 import type { StoredItem } from './inventory.ts'
 import { LayerFolders } from './layer-folders.ts'
 import { extractLayout } from './layout-archive.ts'
-import { layoutSource, readLayoutIndex } from './layout-source.ts'
-import { type Descriptor, mediaType } from './manifest.ts'
+import { layoutSource, nameInLayout, readLayoutIndex } from './layout-source.ts'
+import { mediaType } from './manifest.ts'
 import { hostPlatform, runsOn } from './platform.ts'
 import { requirementsFor } from './policy/policy.ts'
 import { approve } from './policy/verify.ts'
@@ -32,10 +30,13 @@ import type { RetryPolicy } from './registry/retry.ts'
 import { TokenCache } from './registry/token-cache.ts'
 import { Transport, type TransportTimeouts } from './registry/transport.ts'
 import { registrySource } from './registry-source.ts'
+import type { ArchiveFormat } from './save/archive.ts'
+import { saveImage } from './save/save-image.ts'
 import { SharedWork } from './shared-work.ts'
 import { ImageStore } from './store.ts'
 import type { LayerLimits } from './unpack/layer-writer.ts'
 import { UnpackPool } from './unpack/unpack-pool.ts'
+import { useImage } from './use-image.ts'
 
 export interface ImagesOptions {
   /** The folder of the image store, `/var/lib/berth/images`; made when absent. */
@@ -196,19 +197,10 @@ export class Images implements AsyncDisposable {
     }
   }
 
-  /** The image for a container to run. Throws `not-found` when it is not here. */
-  use(image: string): UsableImage {
+  /** The image for a container to run; layers that have gone from the disk are fetched again. Throws `not-found`. */
+  use(image: string): Promise<UsableImage> {
     const { store } = this.#workshop
-    const record = store.find(image)
-    if (!record) throw imageNotHere(image)
-    const missing = store.missingLayers(record)
-    if (missing.length > 0) this.#fetchAgain(record, missing)
-    return {
-      id: record.id,
-      config: parseImageConfig(Buffer.from(record.configJson)).config,
-      layerDirs: store.layerDirs(record),
-      stored: store.present(record),
-    }
+    return useImage({ store, log: this.#log, pull: (name) => this.pull({ image: name }) }, image)
   }
 
   /**
@@ -235,6 +227,14 @@ export class Images implements AsyncDisposable {
     } finally {
       folders.discardStaging(number)
     }
+  }
+
+  /**
+   * The archive of an image in pieces, for {@link load} and other tools. Throws `not-found` when it is not here, and
+   * `failed-precondition` when it cannot be made; the latter also in the middle, when a layer is not what it was.
+   */
+  save(image: string, format: ArchiveFormat): AsyncGenerator<Uint8Array> {
+    return saveImage(this.#workshop, image, format)
   }
 
   /** Everything in the store that takes space, with those who want it; what nobody wants goes at the next sweep. */
@@ -270,22 +270,6 @@ export class Images implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.close()
-  }
-
-  /** Somebody has deleted layers from the disk: they are fetched in the background, and this try fails. */
-  #fetchAgain(record: ImageRecord, missing: readonly string[]): never {
-    const name = record.digests[0] ?? record.tags[0]
-    this.#log.warn({ image: name ?? record.id, missing }, 'layers of an image have gone from the disk; fetching them')
-    for (const diffId of missing) this.#workshop.store.forgetLayer(diffId)
-    if (name !== undefined) {
-      this.pull({ image: name }).catch((error) => {
-        this.#log.warn(
-          { image: name, error: messageOf(error) },
-          'the layers could not be fetched; pull the image again',
-        )
-      })
-    }
-    throw layersGone(name ?? record.id)
   }
 
   async #pull(reference: ImageReference, given: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
@@ -385,16 +369,6 @@ export class Images implements AsyncDisposable {
       this.#trackers.delete(tracker)
     }
   }
-}
-
-/** The name that a layout's index gives an image. */
-function nameInLayout(folder: string, { annotations, digest }: Descriptor, name: string | undefined): ImageReference {
-  const full = annotations['io.containerd.image.name']
-  const short = annotations['org.opencontainers.image.ref.name']
-  if (full !== undefined) return parseReference(full)
-  if (short !== undefined && /[/:]/.test(short)) return parseReference(short)
-  if (name !== undefined) return parseReference(short === undefined ? name : `${name}:${short}`)
-  throw unusableImage(folder, `the layout has no name for ${digest} (${short ?? 'none'}); give one`)
 }
 
 /** Two pulls share their work only when the registry would see the same credentials. */

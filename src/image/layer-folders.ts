@@ -1,4 +1,4 @@
-import { lstatSync, mkdirSync, readdirSync, renameSync, statSync } from 'node:fs'
+import { lstatSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { open, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../lib/errors.ts'
@@ -13,6 +13,7 @@ const keepPartsFor = 24 * 3600 * 1000
  * into one page of mount options:
  *
  *     layers/<n>/    a finished layer, which has a record, or is swept
+ *     recipes/<n>    how to write its tar again
  *     staging/<n>/   a layer being unpacked
  *     ingest/<hex>   a blob being downloaded, or the part of one that an interrupted pull has left
  *     trash/<n>/     on its way out
@@ -29,7 +30,7 @@ export class LayerFolders {
     this.#log = log
     // Nobody but root may come near setuid files of images.
     mkdirSync(root, { recursive: true, mode: 0o700 })
-    for (const name of ['layers', 'staging', 'ingest', 'trash']) {
+    for (const name of ['layers', 'recipes', 'staging', 'ingest', 'trash']) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
     }
     mkdirSync(this.empty, { recursive: true, mode: 0o755 })
@@ -46,6 +47,11 @@ export class LayerFolders {
   /** The folder of a finished layer. */
   layer(number: number): string {
     return join(this.#root, 'layers', String(number))
+  }
+
+  /** The file that says how to write the layer's tar again; layers of older versions have none. */
+  recipe(number: number): string {
+    return join(this.#root, 'recipes', String(number))
   }
 
   /** The numbers of the layer folders that are there. */
@@ -84,11 +90,13 @@ export class LayerFolders {
   /** Takes a half-written layer away; no error when there is none. */
   discardStaging(number: number): void {
     this.#toTrash(this.staging(number))
+    rmSync(this.recipe(number), { force: true })
   }
 
   /** Takes a finished layer away. It is gone from `layers/` at once; the deleting itself goes on behind. */
   discardLayer(number: number): void {
     this.#toTrash(this.layer(number))
+    rmSync(this.recipe(number), { force: true })
   }
 
   /** Forgets a downloaded blob, or a part of one. */
@@ -107,6 +115,9 @@ export class LayerFolders {
   sweep(recorded: ReadonlySet<number>): void {
     for (const number of numbersIn(join(this.#root, 'staging'))) this.#toTrash(this.staging(number))
     for (const number of this.present()) if (!recorded.has(number)) this.#toTrash(this.layer(number))
+    for (const number of numbersIn(join(this.#root, 'recipes'))) {
+      if (!recorded.has(number)) this.#delete(this.recipe(number))
+    }
     for (const name of readdirSync(join(this.#root, 'trash'))) this.#delete(join(this.#root, 'trash', name))
     this.sweepParts()
   }

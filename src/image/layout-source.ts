@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
 import { contentMismatch, unusableImage } from './errors.ts'
 import { type Descriptor, type Index, parseJson, parseManifest } from './manifest.ts'
-import { isDigest } from './reference.ts'
+import { type ImageReference, isDigest, parseReference } from './reference.ts'
 import { maxDocument } from './registry/registry-client.ts'
 import type { ImageSource } from './source.ts'
 import { GrowingFileWriter } from './unpack/growing-file.ts'
@@ -21,6 +21,19 @@ export async function readLayoutIndex(folder: string): Promise<readonly Descript
     throw unusableImage(folder, error instanceof Error ? error.message : String(error), error)
   }
   return index?.manifests ?? []
+}
+
+/**
+ * The name that a layout's index gives an image; `name` is for one that has only a tag there, or nothing. Throws
+ * `failed-precondition` when that is not enough.
+ */
+export function nameInLayout(folder: string, { annotations, digest }: Descriptor, name?: string): ImageReference {
+  const full = annotations['io.containerd.image.name']
+  const short = annotations['org.opencontainers.image.ref.name']
+  if (full !== undefined) return parseReference(full)
+  if (short !== undefined && /[/:]/.test(short)) return parseReference(short)
+  if (name !== undefined) return parseReference(short === undefined ? name : `${name}:${short}`)
+  throw unusableImage(folder, `the layout has no name for ${digest} (${short ?? 'none'}); give one`)
 }
 
 /** The content of an OCI layout folder; it is read where it is. */

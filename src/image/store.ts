@@ -120,8 +120,13 @@ export class ImageStore {
 
   /** The record of an image that is ready to run. Throws `invalid-argument` when a prefix fits several. */
   find(image: string): ImageRecord | undefined {
-    const record = findImage(this.#visible(), image)
+    const record = this.findRecorded(image)
     return record && this.#isReady(record) ? record : undefined
+  }
+
+  /** As {@link find}, also when layers of it have gone. */
+  findRecorded(image: string): ImageRecord | undefined {
+    return findImage(this.#visible(), image)
   }
 
   /** The image that a digest of this repository stands for, if it is ready; also by the digest of its own manifest. */
@@ -210,11 +215,11 @@ export class ImageStore {
     this.#layers.delete(diffId)
   }
 
-  /** The layers of an image whose folder has gone from the disk. */
+  /** The layers of an image that are not here, or whose folder has gone from the disk. */
   missingLayers(record: ImageRecord): string[] {
     return layersOf(record).filter((diffId) => {
       const layer = this.#layers.get(diffId)
-      return layer !== undefined && !existsSync(this.folderOf(layer))
+      return layer === undefined || !existsSync(this.folderOf(layer))
     })
   }
 

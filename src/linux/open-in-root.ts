@@ -16,7 +16,7 @@ const attempts = 32
  * ones and `..`, are followed as if `root` were `/`: nothing outside can be reached, whatever the image made.
  * Throws the errno error of openat2.
  */
-export function openPathInRoot(root: string, path: string): number {
+export function openPathInRoot(root: string, path: string | Buffer): number {
   const rootFd = openSync(root, O_PATH | constants.O_DIRECTORY)
   try {
     return openat2(rootFd, path)
@@ -26,41 +26,52 @@ export function openPathInRoot(root: string, path: string): number {
 }
 
 /**
- * The contents of a regular file in a foreign root file system, found as by {@link openPathInRoot}; undefined when there is
- * none. A pipe or a device is never opened, only looked at.
- *
- * @param maxBytes more than this is an EFBIG error
+ * A regular file in a foreign root file system, open for reading, found as by {@link openPathInRoot}; `path` may be bytes. A
+ * pipe or a device is never opened, only looked at. Throws the errno error of openat2, and EINVAL for what is no file.
  */
-export function readFileInRoot(root: string, path: string, maxBytes: number): Buffer | undefined {
-  let pathFd: number
+export function openFileInRoot(root: string, path: string | Buffer): number {
+  const pathFd = openPathInRoot(root, path)
   try {
-    pathFd = openPathInRoot(root, path)
-  } catch (error) {
-    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
-    throw error
-  }
-  try {
-    if (!fstatSync(pathFd).isFile()) throw fileError('EINVAL', 'not a regular file', path)
-    const fd = openSync(`/proc/self/fd/${pathFd}`, constants.O_RDONLY | constants.O_NONBLOCK)
-    try {
-      return readAtMost(fd, maxBytes, path)
-    } finally {
-      closeSync(fd)
-    }
+    if (!fstatSync(pathFd).isFile()) throw fileError('EINVAL', 'not a regular file', String(path))
+    return openSync(`/proc/self/fd/${pathFd}`, constants.O_RDONLY | constants.O_NONBLOCK)
   } finally {
     closeSync(pathFd)
   }
 }
 
-function openat2(rootFd: number, path: string): number {
-  const name = Buffer.from(`${path}\0`)
+/**
+ * The contents of such a file; undefined when there is none.
+ *
+ * @param maxBytes more than this is an EFBIG error
+ */
+export function readFileInRoot(root: string, path: string, maxBytes: number): Buffer | undefined {
+  let fd: number
+  try {
+    fd = openFileInRoot(root, path)
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT' || errnoOf(error) === 'ENOTDIR') return undefined
+    throw error
+  }
+  try {
+    return readAtMost(fd, maxBytes, path)
+  } finally {
+    closeSync(fd)
+  }
+}
+
+function openat2(rootFd: number, path: string | Buffer): number {
+  const name = Buffer.concat([Buffer.from(path), Buffer.alloc(1)])
   // struct open_how: flags, mode, resolve.
   const how = Buffer.alloc(24)
   how.writeBigUInt64LE(BigInt(O_PATH | O_CLOEXEC), 0)
   how.writeBigUInt64LE(BigInt(RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS), 16)
   for (let attempt = 1; ; attempt++) {
     try {
-      return check(libc.syscall(SYS_openat2, rootFd, addressOf(name), addressOf(how), how.length, 0), 'openat2', path)
+      return check(
+        libc.syscall(SYS_openat2, rootFd, addressOf(name), addressOf(how), how.length, 0),
+        'openat2',
+        String(path),
+      )
     } catch (error) {
       if (errnoOf(error) !== 'EAGAIN' || attempt === attempts) throw error
     }

@@ -79,8 +79,9 @@ async function make(
   setStage: SetStage,
 ): Promise<string> {
   const sandbox = requireReady(parts, sandboxId)
-  const image = parts.images.use(imageReference(config))
-  const volumes = imageMounts(parts, config)
+  setStage('looking up its images')
+  const image = await parts.images.use(imageReference(config))
+  const volumes = await imageMounts(parts, config)
   const id = newId()
   const layout = parts.layout.container(id)
   const handler = parts.handlers.of(sandbox)

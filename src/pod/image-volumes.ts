@@ -20,19 +20,24 @@ export interface ImageMount {
 }
 
 /** The mounts of a container that show images. The kubelet looks for the prefix `ImageVolumeMountFailed`. */
-export function imageMounts(parts: Pick<PodParts, 'images'>, config: ContainerConfig): ImageMount[] {
-  return config.mounts.flatMap((request, index) => {
+export async function imageMounts(parts: Pick<PodParts, 'images'>, config: ContainerConfig): Promise<ImageMount[]> {
+  const mounts: ImageMount[] = []
+  for (const [index, request] of config.mounts.entries()) {
     const name = request.image?.image ?? ''
     if (request.image === undefined || (name === '' && request.hostPath !== '')) {
-      if (request.imageSubPath === '') return []
+      if (request.imageSubPath === '') continue
       throw invalidArgument(`mounts: ${request.containerPath} has an image_sub_path, but no image`)
     }
     if (request.hostPath !== '') {
       throw invalidArgument(`mounts: ${request.containerPath} has both an image and a host_path`)
     }
     if (!request.readonly) throw invalidArgument(`mounts: the image at ${request.containerPath} must be readonly`)
-    return [{ index, request, image: failingAs(request, () => parts.images.use(name)) }]
-  })
+    const image = await parts.images.use(name).catch((error) => {
+      throw volumeFailed(request, error)
+    })
+    mounts.push({ index, request, image })
+  }
+  return mounts
 }
 
 /** What the record keeps of them. */
@@ -88,15 +93,16 @@ function folderInside(root: string, path: string): string {
   }
 }
 
-function failingAs<T>({ containerPath }: Mount, run: () => T): T {
+function failingAs<T>(mount: Mount, run: () => T): T {
   try {
     return run()
   } catch (error) {
-    const code = error instanceof BerthError ? error.code : 'unknown'
-    throw new BerthError(
-      code,
-      `ImageVolumeMountFailed: the image volume at ${containerPath}: ${messageOf(error)}`,
-      error,
-    )
+    throw volumeFailed(mount, error)
   }
+}
+
+function volumeFailed({ containerPath }: Mount, error: unknown): BerthError {
+  const code = error instanceof BerthError ? error.code : 'unknown'
+  const message = `ImageVolumeMountFailed: the image volume at ${containerPath}: ${messageOf(error)}`
+  return new BerthError(code, message, error)
 }

@@ -287,7 +287,7 @@ test('a broken connection is resumed where it broke', async (t) => {
     ranges.slice(1).every((range) => /^bytes=[1-9]\d*-$/.test(range ?? '')),
     String(ranges),
   )
-  const { layerDirs } = at.images.use(image.id)
+  const { layerDirs } = await at.images.use(image.id)
   assert.deepEqual(readFileSync(join(layerDirs[0]!, 'big')), incompressible(2_000_000))
 })
 
@@ -608,7 +608,7 @@ test('an image in use keeps its layers until it is free', async (t) => {
   const image = bigImage()
   at.registry.add('a', 'latest', image)
   await at.images.pull({ image: `${at.registry.host}/a` })
-  const [layer] = at.images.use(image.id).layerDirs
+  const [layer] = (await at.images.use(image.id)).layerDirs
   used.add(image.id)
   await at.images.remove(image.id)
   await at.images.sweep()
@@ -695,24 +695,23 @@ test('a restart forgets what was half-done and keeps what was recorded', async (
     new Images({ root, database, log: silentLogger, inUse: () => [], registry: { certsDirs: [], ...quick } })
   const first = open()
   await first.pull({ image: `${at.registry.host}/a` })
-  const [dir] = first.use(image.id).layerDirs
+  const [dir] = (await first.use(image.id)).layerDirs
   await first.close()
   for (const name of ['staging/7/x', 'layers/8/x', 'trash/9/x']) mkdirSync(join(root, name), { recursive: true })
   writeFileSync(join(root, 'ingest', 'sha256-part'), 'part')
   const second = open()
   await second.sweep()
-  assert.deepEqual(second.use(image.id).layerDirs, [dir])
+  assert.deepEqual((await second.use(image.id)).layerDirs, [dir])
   assert.deepEqual([readdirSync(join(root, 'staging')), readdirSync(join(root, 'trash'))], [[], []])
   assert.deepEqual(readdirSync(join(root, 'layers')), [dir!.split('/').at(-1)])
   assert.deepEqual(readdirSync(join(root, 'ingest')), ['sha256-part'], 'a fresh part is kept for resuming')
   await second.close()
-  // A layer that has gone: the image is not ready, and a pull makes it so.
+  // A layer that has gone: the image is not ready, and a pull or the next container makes it so.
   rmSync(dir!, { recursive: true })
   const third = open()
   assert.equal(third.status(image.id), undefined)
-  assert.throws(() => third.use(image.id), /pull it first/)
   await third.pull({ image: `${at.registry.host}/a` })
-  assert.ok(existsSync(third.use(image.id).layerDirs[0]!))
+  assert.ok(existsSync((await third.use(image.id)).layerDirs[0]!))
   await third.close()
 })
 
@@ -785,7 +784,7 @@ test('kill -9 in the middle: the finished layer stays, the other is gone on with
     'not fetched again',
   )
   assert.match(blobs.find(({ url }) => url.includes(half.digest))?.headers.range ?? '', /^bytes=[1-9]/)
-  const { layerDirs } = images.use(`${at.registry.host}/a`)
+  const { layerDirs } = await images.use(`${at.registry.host}/a`)
   assert.deepEqual(readFileSync(join(layerDirs[1]!, 'half')), incompressible(4_000_000, 'half'))
 })
 
@@ -814,7 +813,7 @@ test('a foreign layer comes from its URL, without credentials, over HTTPS or whe
       continue
     }
     await pull
-    const { layerDirs } = at.images.use(`${at.registry.host}/a`)
+    const { layerDirs } = await at.images.use(`${at.registry.host}/a`)
     assert.equal(readFileSync(join(layerDirs[0]!, 'a'), 'utf8'), 'foreign')
     assert.equal(elsewhere.seen.at(-1)?.headers.authorization, undefined)
   }
@@ -826,12 +825,20 @@ test('a layer that somebody deleted from the disk is fetched again when a contai
   at.registry.add('a', 'latest', buildImage({ layers }))
   const image = `${at.registry.host}/a`
   const { imageId } = await at.images.pull({ image })
-  const [first] = at.images.use(image).layerDirs
+  const [first] = (await at.images.use(image)).layerDirs
   rmSync(first!, { recursive: true })
-  assert.throws(() => at.images.use(image), /are being fetched again/)
-  while (!at.images.status(image)) await sleep(10)
-  assert.equal(readFileSync(join(at.images.use(imageId).layerDirs[0]!, 'one'), 'utf8'), 'one')
+  const uses = await Promise.all([at.images.use(imageId), at.images.use(image)])
+  for (const { layerDirs } of uses) assert.equal(readFileSync(join(layerDirs[0]!, 'one'), 'utf8'), 'one')
   assert.equal(at.registry.requests(new RegExp(layers[1]!.digest)).length, 1, 'only the one that was gone')
+  assert.equal(at.registry.requests(new RegExp(layers[0]!.digest)).length, 2, 'and that once')
+
+  // The registry does not have it any more.
+  rmSync(uses[0]!.layerDirs[0]!, { recursive: true })
+  at.registry.plan = () => ({ do: 'answer', status: 404 })
+  await rejects(at.images.use(imageId), 'not-found', /have gone from the disk and cannot be fetched again .*not found/)
+  assert.equal(at.images.status(image), undefined, 'the kubelet sees that it must pull')
+  at.registry.plan = () => undefined
+  assert.ok(await at.images.use(imageId), 'the next try fetches it')
 })
 
 test('the inventory names the owner of every byte', async (t) => {

@@ -27,6 +27,7 @@ import { GrowingFileWriter } from '../../src/image/unpack/growing-file.ts'
 import { type UnpackResult, unpackLayer } from '../../src/image/unpack/unpack-layer.ts'
 import { makeDevice } from '../../src/linux/device.ts'
 import { setFileTimes } from '../../src/linux/file-times.ts'
+import { layerTar } from '../../src/image/save/layer-tar.ts'
 import { getXattr, setXattr } from '../../src/linux/xattr.ts'
 import { digestOf } from '../registry/image-builder.ts'
 import { tarEntry, tarHeader, type TarItem, tarOf, withChecksum } from '../registry/tar-writer.ts'
@@ -53,6 +54,7 @@ async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Pro
   const result = await unpackLayer({
     blob: file.file,
     target: join(folder, 'target'),
+    recipe: join(folder, 'recipe'),
     blobAlgorithm: 'sha256',
     diffAlgorithm: 'sha256',
     limits: { maxBytes: 1e9, maxEntries: 1e5 },
@@ -61,7 +63,7 @@ async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Pro
   // Whatever the layer was, nothing beside it has changed.
   assert.deepEqual(
     readdirSync(folder)
-      .filter((name) => name !== 'target')
+      .filter((name) => name !== 'target' && name !== 'recipe')
       .sort(),
     ['blob', 'outside'],
   )
@@ -79,9 +81,19 @@ async function refused(t: TestContext, content: readonly TarItem[] | Buffer, why
   return unpacked
 }
 
-async function accepted(t: TestContext, content: readonly TarItem[] | Buffer): Promise<Unpacked> {
+/** Every layer that is accepted can be saved again as it came; but for one with an entry that replaced the file of another. */
+async function accepted(
+  t: TestContext,
+  content: readonly TarItem[] | Buffer,
+  replaces?: 'replaces',
+): Promise<Unpacked> {
   const unpacked = await unpack(t, content)
-  assert.equal(unpacked.result.failure, undefined)
+  const { failure, unpacked: layer } = unpacked.result
+  assert.equal(failure, undefined)
+  const { target, folder } = unpacked
+  const saved = () => [...layerTar({ diffId: layer!.diffId, folder: target, recipe: join(folder, 'recipe') })]
+  if (replaces) assert.throws(saved, /cannot be made again as it came/)
+  else assert.equal(digestOf(Buffer.concat(saved())), layer!.diffId)
   return unpacked
 }
 
@@ -242,7 +254,9 @@ test('the later entry wins, whatever was there', async (t) => {
   for (const first of kinds) {
     for (const second of kinds) {
       const inside = first.name === 'x/' ? [{ name: 'x/y/z', data: 'deep' }] : []
-      const { target } = await accepted(t, [{ name: 'other', data: 'other' }, first, ...inside, second])
+      const loses = (first.data && !second.data) || (inside.length > 0 && second.name !== 'x/')
+      const items = [{ name: 'other', data: 'other' }, first, ...inside, second]
+      const { target } = await accepted(t, items, loses ? 'replaces' : undefined)
       const stats = lstatSync(join(target, 'x'))
       if (second.data) assert.equal(readFileSync(join(target, 'x'), 'utf8'), 'file')
       assert.equal(stats.isDirectory(), second.name === 'x/')
@@ -335,13 +349,14 @@ test('hostile: hard links stay inside', async (t) => {
 })
 
 test('hostile: a folder that becomes a symlink does not take its time, owner or children with it', async (t) => {
-  const { folder } = await accepted(t, [
+  const items = [
     { name: 'a/' },
     { name: 'a/outside/', mtime: 5 },
     { name: 'a/outside/victim', data: 'x' },
     { name: 'a', type: '2', linkname: '..' },
     { name: 'a/outside/more', data: 'x' },
-  ])
+  ]
+  const { folder } = await accepted(t, items, 'replaces')
   assert.ok(existsSync(join(folder, 'target/outside/more')))
 })
 

@@ -54,7 +54,7 @@ test('an image of two layers is pulled, listed, used and removed', async (t) => 
   assert.deepEqual(stored?.repoTags, [`${name}:v1`])
   assert.deepEqual(stored?.repoDigests, [`${name}@${digest}`])
   assert.deepEqual(stored?.user, { uid: 1000 })
-  const { layerDirs, config } = images.use(`${name}:v1`)
+  const { layerDirs, config } = await images.use(`${name}:v1`)
   assert.equal(layerDirs.length, 2)
   assert.deepEqual(config.cmd, ['/bin/sh'])
   assert.equal(readFileSync(join(layerDirs[0] as string, 'etc/a'), 'utf8'), 'lower')
@@ -86,7 +86,7 @@ test('busybox in each format', async (t) => {
       assert.equal(imageId, image.id, `${format} ${tag}`)
     }
   }
-  const dirs = images.list().map(({ id }) => images.use(id).layerDirs)
+  const dirs = await Promise.all(images.list().map(async ({ id }) => (await images.use(id)).layerDirs))
   assert.equal(dirs.length, 2)
   assert.deepEqual(dirs[0], dirs[1], 'the layer is stored once')
   assert.ok(readdirSync(join(dirs[0]?.[0] as string, 'bin')).length > 200)
@@ -98,7 +98,7 @@ test('zstd and uncompressed layers, duplicates of a layer, an image without laye
   const plain = buildLayer([{ name: 'p', data: 'plain' }], { compression: 'none' })
   await pushImage(registry.host, 'mixed', 'latest', buildImage({ layers: [zstd, plain, zstd] }))
   await images.pull({ image: `${registry.host}/mixed` })
-  const { layerDirs } = images.use(`${registry.host}/mixed`)
+  const { layerDirs } = await images.use(`${registry.host}/mixed`)
   assert.deepEqual(
     layerDirs.map((path) => readdirSync(path)),
     [['p'], ['z']],
@@ -107,7 +107,7 @@ test('zstd and uncompressed layers, duplicates of a layer, an image without laye
   await pushImage(registry.host, 'empty', 'latest', buildImage({ layers: [] }))
   await images.pull({ image: `${registry.host}/empty` })
   assert.deepEqual(
-    images.use(`${registry.host}/empty`).layerDirs.map((path) => readdirSync(path)),
+    (await images.use(`${registry.host}/empty`)).layerDirs.map((path) => readdirSync(path)),
     [[]],
   )
 })
@@ -123,7 +123,7 @@ test('the layers of an image make an overlay', async (t) => {
   const upper = buildLayer([{ name: 'd/.wh..wh..opq' }, { name: 'd/new', data: 'n' }, { name: '.wh.gone' }])
   await pushImage(registry.host, 'overlay', 'latest', buildImage({ layers: [lower, upper] }))
   await images.pull({ image: `${registry.host}/overlay` })
-  const { layerDirs } = images.use(`${registry.host}/overlay`)
+  const { layerDirs } = await images.use(`${registry.host}/overlay`)
   const target = mkdtempSync(join(tmpdir(), 'berth-overlay-'))
   mountOverlay({ lower: layerDirs, target })
   try {
@@ -156,7 +156,7 @@ test('folders that a layer only implies look as lower layers have them', async (
   t.after(() => rmSync(target, { recursive: true }))
   const look = async (tag: string, paths: readonly string[]) => {
     await images.pull({ image: `${registry.host}/implied:${tag}` })
-    mountOverlay({ lower: images.use(`${registry.host}/implied:${tag}`).layerDirs, target })
+    mountOverlay({ lower: (await images.use(`${registry.host}/implied:${tag}`)).layerDirs, target })
     try {
       return paths.map((path) => {
         const { mode, uid, gid, mtimeMs } = lstatSync(join(target, path))
@@ -209,7 +209,8 @@ test('concurrent pulls of images that share layers', async (t) => {
     .map((at) => images.pull({ image: `${registry.host}/shared${at}:v1` }))
   const ids = new Set((await Promise.all(pulls)).map(({ imageId }) => imageId))
   assert.equal(ids.size, 5)
-  const dirs = new Set(images.list().flatMap(({ id }) => images.use(id).layerDirs))
+  const used = await Promise.all(images.list().map(({ id }) => images.use(id)))
+  const dirs = new Set(used.flatMap(({ layerDirs }) => layerDirs))
   assert.equal(dirs.size, 6 + 5)
   const before = images.fsInfo()
   assert.ok(before.usedBytes > 6 * 200_000 && before.inodesUsed >= 11 && before.timestamp > 0n)
@@ -251,7 +252,7 @@ test('by digest, by tag and digest, by id, by the start of an id; removing twice
   await images.remove(`${name}:v1`)
   assert.deepEqual(images.list(), [], 'removing a tag removes the image, as containerd does')
   await images.remove(`${name}:v1`)
-  assert.throws(() => images.use(`${name}:v1`), /pull it first/)
+  await assert.rejects(images.use(`${name}:v1`), /pull it first/)
 })
 
 test('an OCI layout: a folder, a tar, a compressed tar; as skopeo writes it', async (t) => {
@@ -274,7 +275,7 @@ test('an OCI layout: a folder, a tar, a compressed tar; as skopeo writes it', as
     const [loaded] = await images.load(join(folder, name))
     assert.equal(loaded?.id, image.id)
     assert.deepEqual(loaded?.repoTags, ['localhost/loaded:v1'])
-    assert.ok(existsSync(join(images.use('localhost/loaded:v1').layerDirs[0] as string, 'bin/busybox')))
+    assert.ok(existsSync(join((await images.use('localhost/loaded:v1')).layerDirs[0] as string, 'bin/busybox')))
   }
   const images = open(t)
   await assert.rejects(images.load(join(folder, 'nothing')), /no such file/)
@@ -302,6 +303,8 @@ test('an image that skopeo copied, in both formats', { skip: !existsSync('/usr/b
     const quiet = ['--insecure-policy', 'copy', '-q', '--dest-tls-verify=false', `--format=${format}`]
     execFileSync('skopeo', [...quiet, `oci:${join(folder, 'layout')}:v1`, target])
     await images.pull({ image: `${registry.host}/skopeo:${format}` })
-    assert.ok(existsSync(join(images.use(`${registry.host}/skopeo:${format}`).layerDirs[0] as string, 'bin/sh')))
+    assert.ok(
+      existsSync(join((await images.use(`${registry.host}/skopeo:${format}`)).layerDirs[0] as string, 'bin/sh')),
+    )
   }
 })

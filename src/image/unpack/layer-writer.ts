@@ -101,6 +101,11 @@ export class LayerWriter implements TarSink {
     this.#times(file.path, file.entry.mtime)
   }
 
+  /** The path of the file that data is being written to, relative, one character a byte. */
+  get storing(): string | undefined {
+    return this.#file?.path
+  }
+
   /** All entries have come: sets what could only be set now. */
   finish(): { readonly usage: LayerUsage; readonly impliedFolders: readonly string[] } {
     for (const [path, mtime] of this.#folderTimes) if (this.#tree.isRealFolder(path)) this.#times(path, mtime)

@@ -36,6 +36,14 @@ export interface TarSink {
   end(): void
 }
 
+/** Hears every byte of the archive in its order, to be able to write the same archive again. */
+export interface TarCopy {
+  /** Headers, padding, and whatever else is no content of a file. */
+  literal(bytes: Buffer): void
+  /** As {@link TarSink.data}, which had it before. */
+  data(bytes: Buffer, position: number): void
+}
+
 /** A PAX header or a GNU long name may be at most this long, in bytes: they are held in memory. */
 const maxExtension = 1024 * 1024
 
@@ -46,6 +54,7 @@ const maxExtension = 1024 * 1024
  */
 export class TarReader {
   readonly #sink: TarSink
+  readonly #copy: TarCopy | undefined
   readonly #header = Buffer.alloc(blockSize)
   #headerFill = 0
   #sawZeroBlock = false
@@ -61,42 +70,46 @@ export class TarReader {
   #longName: string | undefined
   #longLink: string | undefined
 
-  constructor(sink: TarSink) {
+  constructor(sink: TarSink, copy?: TarCopy) {
     this.#sink = sink
+    this.#copy = copy
   }
 
   /** Reads on. Throws when the archive is broken, or what the sink throws. */
   push(chunk: Buffer): void {
     for (let at = 0; at < chunk.length; ) {
-      switch (this.#state) {
-        case 'header':
-          at += this.#takeHeader(chunk, at)
-          break
-        case 'map':
-          at += this.#takeMap(chunk, at)
-          break
-        case 'data':
-          at += this.#takeData(chunk, at)
-          break
-        case 'extension': {
-          const { body } = this.#extension as { body: Buffer }
-          const count = Math.min(this.#remaining, chunk.length - at)
-          chunk.copy(body, body.length - this.#remaining, at, at + count)
-          at += count
-          this.#remaining -= count
-          if (this.#remaining === 0) this.#endExtension()
-          break
-        }
-        case 'padding': {
-          const count = Math.min(this.#padding, chunk.length - at)
-          at += count
-          this.#padding -= count
-          if (this.#padding === 0) this.#state = 'header'
-          break
-        }
-        case 'ended':
-          return
+      const isData = this.#state === 'data'
+      const count = this.#take(chunk, at)
+      if (!isData) this.#copy?.literal(chunk.subarray(at, at + count))
+      at += count
+    }
+  }
+
+  /** Reads on from a position, within one state; answers how much was taken. */
+  #take(chunk: Buffer, at: number): number {
+    switch (this.#state) {
+      case 'header':
+        return this.#takeHeader(chunk, at)
+      case 'map':
+        return this.#takeMap(chunk, at)
+      case 'data':
+        return this.#takeData(chunk, at)
+      case 'extension': {
+        const { body } = this.#extension as { body: Buffer }
+        const count = Math.min(this.#remaining, chunk.length - at)
+        chunk.copy(body, body.length - this.#remaining, at, at + count)
+        this.#remaining -= count
+        if (this.#remaining === 0) this.#endExtension()
+        return count
       }
+      case 'padding': {
+        const count = Math.min(this.#padding, chunk.length - at)
+        this.#padding -= count
+        if (this.#padding === 0) this.#state = 'header'
+        return count
+      }
+      case 'ended':
+        return chunk.length - at
     }
   }
 
@@ -144,6 +157,7 @@ export class TarReader {
     const { offset, length } = this.#fragments[0] as Fragment
     const count = Math.min(length, chunk.length - at)
     this.#sink.data(chunk.subarray(at, at + count), offset)
+    this.#copy?.data(chunk.subarray(at, at + count), offset)
     if (count < length) this.#fragments[0] = { offset: offset + count, length: length - count }
     else this.#fragments.shift()
     this.#remaining -= count

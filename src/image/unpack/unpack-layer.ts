@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { faultPoint } from '../../lib/fault-point.ts'
+import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { HashedBlob } from './hashed-blob.ts'
@@ -16,6 +17,8 @@ export interface UnpackTask {
   readonly blobAlgorithm: string
   readonly diffAlgorithm: string
   readonly limits: LayerLimits
+  /** A file to be written: how to make the tar again (save/recipe-format.ts). Of no use when unpacking failed. */
+  readonly recipe: string
 }
 
 export interface UnpackResult {
@@ -32,6 +35,8 @@ interface Unpacked {
   readonly diffId: string
   readonly usage: LayerUsage
   readonly impliedFolders: readonly string[]
+  /** The size of the recipe; 0 when it would have been too large. */
+  readonly recipeBytes: number
 }
 
 interface Failure {
@@ -60,25 +65,30 @@ async function extract(task: UnpackTask, blob: HashedBlob): Promise<{ unpacked: 
   const { target, limits, diffAlgorithm } = task
   const diffHash = createHash(diffAlgorithm)
   let writer: LayerWriter | undefined
+  let recipe: RecipeWriter | undefined
   try {
     mkdirSync(target)
     // Whatever the umask.
     chmodSync(target, 0o755)
     faultPoint('unpack:begun')
-    writer = new LayerWriter(target, limits)
-    const tar = new TarReader(writer)
+    const layer = new LayerWriter(target, limits)
+    writer = layer
+    recipe = new RecipeWriter(task.recipe, () => layer.storing)
+    const tar = new TarReader(layer, recipe)
     for await (const piece of decompress(() => blob.next())) {
       diffHash.update(piece)
       tar.push(piece)
     }
     tar.finish()
     faultPoint('unpack:written')
-    return { unpacked: { diffId: `${diffAlgorithm}:${diffHash.digest('hex')}`, ...writer.finish() } }
+    const diffId = `${diffAlgorithm}:${diffHash.digest('hex')}`
+    return { unpacked: { diffId, recipeBytes: recipe.finish(), ...layer.finish() } }
   } catch (error) {
     blob.throwIfFailed()
     return { failure: describe(error) }
   } finally {
     writer?.close()
+    recipe?.close()
   }
 }
 

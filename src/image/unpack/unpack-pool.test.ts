@@ -29,7 +29,14 @@ async function blob(t: TestContext, name: string) {
       file.advance(bytes.length)
       file.complete()
     },
-    task: { blob: file.file, target, blobAlgorithm: 'sha256', diffAlgorithm: 'sha256', limits },
+    task: {
+      blob: file.file,
+      target,
+      recipe: join(folder, 'recipe'),
+      blobAlgorithm: 'sha256',
+      diffAlgorithm: 'sha256',
+      limits,
+    },
   }
 }
 

@@ -155,7 +155,8 @@ async function dumpFiles(parts: PodParts, container: ContainerRecord, folder: st
     copyFileSync(container.logPath, join(folder, 'container.log'))
   }
   const mountPoints = new Set(spec.mounts.map(({ destination }) => destination.replace(/^\/+/, '')))
-  const { changed, deleted } = await rootfsDiff(upper, () => parts.images.use(container.imageId).layerDirs, mountPoints)
+  const layers = async () => (await parts.images.use(container.imageId)).layerDirs
+  const { changed, deleted } = await rootfsDiff(upper, layers, mountPoints)
   put('deleted.files', JSON.stringify(deleted.map((path) => `/${path}`)))
   put('rootfs-diff.tar', '')
   await writeTar(parts.reaper, { file: join(folder, 'rootfs-diff.tar'), folder: upper, paths: changed, signal })

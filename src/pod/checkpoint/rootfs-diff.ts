@@ -21,7 +21,7 @@ export interface RootfsDiff {
  */
 export async function rootfsDiff(
   upper: string,
-  layers: () => readonly string[],
+  layers: () => Promise<readonly string[]>,
   mountPoints: ReadonlySet<string>,
 ): Promise<RootfsDiff> {
   const changed: string[] = []
@@ -39,7 +39,7 @@ export async function rootfsDiff(
       }
     }
     if (!hasXattr(join(upper, folder), 'trusted.overlay.opaque')) return
-    const hidden = new Set(layers().flatMap((layer) => namesIn(layer, folder)))
+    const hidden = new Set((await layers()).flatMap((layer) => namesIn(layer, folder)))
     for (const name of hidden) if (!present.has(name)) deleted.push(join(folder, name))
   }
   await visit('')
