@@ -70,12 +70,12 @@ test('what is let go of is closed: at once, or when there is much of it', async 
   keepPipe(keeper, 'last', 'stays, too')
   closeSync(read)
   writeSync(write, 'somebody has it open')
-  keeper.remove((name) => name === 'pipe', { now: true })
+  keeper.remove(['pipe'], { now: true })
   assert.throws(() => writeSync(write, 'nobody has'), { code: 'EPIPE' })
   closeSync(write)
   for (let n = 0; n < 1000; n++) {
     keepPipe(keeper, `${n}`, 'x')
-    keeper.remove((name) => name === `${n}`)
+    keeper.remove([`${n}`])
   }
   keeper[Symbol.dispose]()
   const again = Keeper.find(record) ?? assert.fail('not found')
@@ -83,7 +83,7 @@ test('what is let go of is closed: at once, or when there is much of it', async 
   assert.equal(textOf(again.kept.get('first')), 'stays')
   assert.equal(textOf(again.kept.get('last')), 'stays, too')
   for (const [name, fd] of again.kept) if (/^\d/.test(name)) closeSync(fd)
-  again.keeper.remove(() => true)
+  again.keeper.remove(again.kept.keys())
   assert.equal(again.keeper.isEmpty, true)
   again.keeper.end()
   await again.keeper.ended

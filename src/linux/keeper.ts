@@ -21,11 +21,6 @@ const tolerated = 64
 /** Waits on the writing end of its own socket, where nothing ever comes. */
 const script = 'read -r _'
 
-interface Message {
-  readonly name: string
-  dead: boolean
-}
-
 /**
  * Descriptors that outlive this process: copies of them are in flight, as messages in a unix socket that nobody reads
  * (unix(7), SCM_RIGHTS), and a process that does nothing but sleep has both ends of that socket open. It never sees the
@@ -39,9 +34,10 @@ export class Keeper implements Disposable {
   readonly #receive: number
   readonly #watch: ReadableWatch
   readonly #ended = Promise.withResolvers<void>()
-  /** As they are in the socket, the first one first. */
-  #messages: Message[] = []
-  #dead = 0
+  /** The messages as they are in the socket, the first one first. */
+  #messages: { readonly name: string }[] = []
+  /** Those that count; the others are of no use any more. */
+  readonly #live = new Map<string, { readonly name: string }>()
 
   private constructor(record: string, pid: number, onReady: (pidfd: number) => { send: number; receive: number }) {
     this.#record = record
@@ -112,50 +108,47 @@ export class Keeper implements Disposable {
   }
 
   get isEmpty(): boolean {
-    return this.#messages.length === this.#dead
+    return this.#live.size === 0
   }
 
   /** Keeps a copy of `fd` under a name, in the place of what it has under that name. Throws when there is no room. */
   put(name: string, fd: number): void {
-    this.#mark((other) => other === name)
     sendDescriptor(this.#send, name, fd)
-    this.#messages.push({ name, dead: false })
+    this.#note(name)
   }
 
-  /** Lets go of what is kept under names that `matches` is true of: some time soon, or `now`. */
-  remove(matches: (name: string) => boolean, { now = false } = {}): void {
-    if (!this.#mark(matches)) return
-    if (now || (this.#dead > tolerated && this.#dead > this.#messages.length / 2)) this.#compact()
-    else if (this.isEmpty) this.#compact()
+  #note(name: string): void {
+    const message = { name }
+    this.#messages.push(message)
+    this.#live.set(name, message)
   }
 
-  #mark(matches: (name: string) => boolean): boolean {
+  /** Lets go of what is kept under these names: some time soon, or `now`. */
+  remove(names: Iterable<string>, { now = false } = {}): void {
     let found = false
-    for (const message of this.#messages) {
-      if (message.dead || !matches(message.name)) continue
-      message.dead = true
-      this.#dead++
-      found = true
-    }
-    return found
+    for (const name of names) if (this.#live.delete(name)) found = true
+    const dead = this.#messages.length - this.#live.size
+    if (found && (now || this.isEmpty || (dead > tolerated && dead > this.#live.size))) this.#compact()
   }
 
   /** Once through the queue: what has no use is thrown away, the rest goes to the end before it leaves the beginning. */
   #compact(): void {
     for (const message of this.#messages) {
-      if (!message.dead) {
-        const { fd } = receiveDescriptor(this.#receive, { peek: true }) ?? {}
-        if (fd === undefined) throw new Error(`the keeper has lost "${message.name}"`)
-        try {
-          sendDescriptor(this.#send, message.name, fd)
-        } finally {
-          closeSync(fd)
-        }
-      }
+      if (this.#live.get(message.name) === message) this.#moveToEnd(message.name)
       discardMessage(this.#receive)
     }
-    this.#messages = this.#messages.filter(({ dead }) => !dead)
-    this.#dead = 0
+    this.#messages = this.#messages.filter((message) => this.#live.get(message.name) === message)
+  }
+
+  /** Sends a copy of the first message, which is to be thrown away then. */
+  #moveToEnd(name: string): void {
+    const { fd } = receiveDescriptor(this.#receive, { peek: true }) ?? {}
+    if (fd === undefined) throw new Error(`the keeper has lost "${name}"`)
+    try {
+      sendDescriptor(this.#send, name, fd)
+    } finally {
+      closeSync(fd)
+    }
   }
 
   /** Looks at all messages, each of which moves the offset on to the next. The last one of a name counts. */
@@ -166,8 +159,7 @@ export class Keeper implements Disposable {
       for (;;) {
         const { text, fd } = receiveDescriptor(this.#receive, { peek: true }) ?? {}
         if (text === undefined || fd === undefined) return kept
-        this.#mark((name) => name === text)
-        this.#messages.push({ name: text, dead: false })
+        this.#note(text)
         const before = kept.get(text)
         if (before !== undefined) closeSync(before)
         kept.set(text, fd)

@@ -108,7 +108,7 @@ export class PipeHolder implements Disposable {
     fds?.delete('stdin')
     closeSync(fd)
     // Not some time: the container waits for its end.
-    this.#keep((keeper) => keeper.remove((name) => name === nameOf(id, 'stdin'), { now: true }))
+    this.#keep((keeper) => keeper.remove([nameOf(id, 'stdin')], { now: true }))
   }
 
   release(id: string): void {
@@ -116,7 +116,7 @@ export class PipeHolder implements Disposable {
     if (!fds) return
     this.#held.delete(id)
     for (const fd of fds.values()) closeSync(fd)
-    this.#keep((keeper) => keeper.remove((name) => name.startsWith(`${id}/`)))
+    this.#keep((keeper) => keeper.remove([...fds.keys()].map((what) => nameOf(id, what))))
   }
 
   /** Lets go of what belongs to containers that `isWanted` is false of. */

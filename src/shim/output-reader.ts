@@ -1,12 +1,9 @@
 import { readSync } from 'node:fs'
 import { Socket } from 'node:net'
-import { isatty, ReadStream } from 'node:tty'
 import { errnoOf } from '../lib/errors.ts'
 import { pipeCapacity } from '../linux/pipe.ts'
 
 const chunkBytes = 64 * 1024
-/** More than a terminal holds: its buffers are let grow to 64 KiB, and its line discipline has 4 KiB (tty_buffer.c). */
-const terminalBytes = 128 * 1024
 
 /**
  * Reads a pipe as it fills and hands every chunk on at once. The chunk is only valid during the call: one buffer serves all.
@@ -19,15 +16,13 @@ export class OutputReader {
   readonly #buffer = Buffer.allocUnsafe(chunkBytes)
   #open = true
 
-  /** Takes over `fd`, the non-blocking reading end of a pipe, or a pty master. */
+  /** Takes over `fd`, the non-blocking reading end of a pipe. */
   constructor(fd: number, onChunk: (chunk: Uint8Array) => void) {
     this.#fd = fd
     this.#onChunk = onChunk
     // Node's `onread` reads into one buffer of ours instead of a new one each time; it is not in the types of Socket.
     const onread = { buffer: this.#buffer, callback: this.#onRead }
-    this.#socket = isatty(fd)
-      ? new ReadStream(fd, { onread } as object)
-      : new Socket({ fd, readable: true, writable: false, onread } as object)
+    this.#socket = new Socket({ fd, readable: true, writable: false, onread } as object)
     // At 'end' at the latest: right after it the socket closes the descriptor, whose number may then mean another file.
     this.#socket.on('end', () => this.#close())
     this.#socket.on('error', () => this.#close())
@@ -50,7 +45,7 @@ export class OutputReader {
    * that still writes no more than the pipe can hold, since it might never come to an end.
    */
   finish(): void {
-    let left = this.#open ? (pipeCapacity(this.#fd) ?? terminalBytes) : 0
+    let left = this.#open ? (pipeCapacity(this.#fd) ?? 0) : 0
     try {
       while (this.#open && left > 0) {
         const bytes = this.#readNow(left)
@@ -68,7 +63,7 @@ export class OutputReader {
     try {
       return readSync(this.#fd, this.#buffer, 0, Math.min(chunkBytes, most), null)
     } catch (error) {
-      if (errnoOf(error) === 'EAGAIN' || errnoOf(error) === 'EIO') return 0
+      if (errnoOf(error) === 'EAGAIN') return 0
       throw error
     }
   }

@@ -66,6 +66,9 @@ const counter = `
   printf %s "$i"
   exit 3`
 
+/** As fast as it can, in turns: so that something of the machine is left for those that are to be killed. */
+const limited = { resources: { cpuPeriod: 100_000n, cpuQuota: 5_000n } }
+
 /** The numbers that begin the lines of one stream, in all files of a log, the oldest first. */
 function numbersIn(logPath: string, stream: string): number[] {
   const name = basename(logPath)
@@ -105,7 +108,10 @@ test('every line once and in order, whatever is killed', { timeout: (seconds + 1
   const containers: { id: string; logPath: string }[] = []
   for (const pod of pods) {
     for (let n = 0; n < containersPerPod; n++) {
-      const id = await client.runContainer(pod, client.containerConfig(`c${n}`, counter, { mounts: mountOf(folder) }))
+      const id = await client.runContainer(
+        pod,
+        client.containerConfig(`c${n}`, counter, { mounts: mountOf(folder), linux: limited }),
+      )
       containers.push({ id, logPath: (await client.status(id)).logPath })
     }
   }
