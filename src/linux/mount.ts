@@ -62,6 +62,8 @@ export interface OverlayRequest {
   readonly upper?: string
   readonly work?: string
   readonly target: string
+  /** The SELinux label of all files in it; only where SELinux is on. */
+  readonly label?: string
   /** The folder that relative `lower` paths start from. */
   readonly base?: string
 }
@@ -80,6 +82,7 @@ export function mountOverlay(request: OverlayRequest): void {
     if (request.upper !== undefined && request.work !== undefined) {
       parts.push(`upperdir=${escapeOverlayPath(request.upper)}`, `workdir=${escapeOverlayPath(request.work)}`)
     }
+    if (request.label !== undefined) parts.push(`context="${request.label}"`)
     return parts.join(',')
   }
   const absolute = options('')

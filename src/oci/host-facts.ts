@@ -1,6 +1,7 @@
 import { existsSync, readFileSync, statfsSync } from 'node:fs'
 import { hostname, release } from 'node:os'
 import type { RuntimeFeatures } from './features.ts'
+import { parseContexts, type SelinuxContexts } from './selinux/labels.ts'
 import { capabilitiesOfMask } from './spec/capabilities.ts'
 
 /** What this host and this process can do, as far as a container's configuration depends on it. */
@@ -23,7 +24,8 @@ export interface HostFacts {
   readonly apparmor: boolean
   /** The AppArmor profile for containers with the runtime's default one, once it is loaded. */
   readonly apparmorDefault?: string
-  readonly selinux: boolean
+  /** The labels of containers; absent where SELinux is off or its policy has none. */
+  readonly selinuxContexts?: SelinuxContexts
   /** mount_setattr(2), Linux 5.12; the runtime must have it too (option `rro`). */
   readonly recursiveReadOnly: boolean
   /** Pods can have user namespaces of their own: the kernel, the disk of the images and the runtime can map ids of mounts. */
@@ -62,7 +64,7 @@ export function probeHostFacts(): HostFacts {
         : (read('/sys/fs/cgroup/cgroup.controllers') ?? '').split(/\s/).includes('hugetlb'),
     seccomp: status.Seccomp !== undefined,
     apparmor: read('/sys/module/apparmor/parameters/enabled')?.startsWith('Y') ?? false,
-    selinux: existsSync('/sys/fs/selinux/enforce'),
+    ...probeSelinux(),
     recursiveReadOnly: kernel[0] > 5 || (kernel[0] === 5 && kernel[1] >= 12),
     // Overlays of ID-mapped layers (Linux 5.19) and ID-mapped tmpfs, as the kubelet's volumes are (6.3).
     userNamespaces: kernel[0] > 6 || (kernel[0] === 6 && kernel[1] >= 3),
@@ -96,6 +98,14 @@ export function procStatus(text: string): Readonly<Record<string, string>> {
 export function kernelVersion(release: string): readonly [number, number] {
   const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? []
   return [Number(major ?? 0), Number(minor ?? 0)]
+}
+
+/** The policy's labels for containers (selinux_config(5), lxc_contexts of libselinux). */
+function probeSelinux(): Pick<HostFacts, 'selinuxContexts'> {
+  if (!existsSync('/sys/fs/selinux/enforce')) return {}
+  const policy = /^SELINUXTYPE=(\w+)/m.exec(read('/etc/selinux/config') ?? '')?.[1] ?? 'targeted'
+  const selinuxContexts = parseContexts(read(`/etc/selinux/${policy}/contexts/lxc_contexts`) ?? '')
+  return selinuxContexts ? { selinuxContexts } : {}
 }
 
 /** The path in the v2 tree out of /proc/self/cgroup (line `0::/…`). */

@@ -18,7 +18,12 @@ export interface LayerOwner {
  * the host comes near its files, among which may be setuid ones of the container's own making (CVE-2021-41103). Only the root
  * of the pod's user namespace does, as which the OCI runtime works there.
  */
-export function mountRootfs(layout: ContainerLayout, layers: readonly string[], owner: LayerOwner | undefined): void {
+export function mountRootfs(
+  layout: ContainerLayout,
+  layers: readonly string[],
+  owner: LayerOwner | undefined,
+  label?: string,
+): void {
   for (const folder of [layout.bundle, layout.data]) mkdirSync(folder, { recursive: true, mode: 0o700 })
   for (const folder of [layout.rootfs, layout.upper, layout.work]) mkdirSync(folder, { recursive: true, mode: 0o755 })
   if (owner) {
@@ -26,7 +31,8 @@ export function mountRootfs(layout: ContainerLayout, layers: readonly string[], 
     chownSync(layout.upper, owner.hostId, owner.hostId)
   }
   const { rootfs: target, upper, work } = layout
-  mountLayers({ layers, target, upper, work, scratch: join(layout.bundle, 'layers') }, owner)
+  const scratch = join(layout.bundle, 'layers')
+  mountLayers({ layers, target, upper, work, scratch, ...(label !== undefined && { label }) }, owner)
 }
 
 export interface LayerMount {
@@ -35,6 +41,8 @@ export interface LayerMount {
   /** Both absent for a read-only mount. */
   readonly upper?: string
   readonly work?: string
+  /** The SELinux label of all files in it. */
+  readonly label?: string
   /** A folder that does not exist, for the moment of the call. */
   readonly scratch: string
 }
@@ -44,10 +52,13 @@ export interface LayerMount {
  * owns in the overlay. The overlay keeps the mounts that it was made of (clones of them), so those can go at once.
  */
 export function mountLayers(
-  { layers, target, upper, work, scratch }: LayerMount,
+  { layers, target, upper, work, scratch, label }: LayerMount,
   owner: Pick<LayerOwner, 'userns'> | undefined,
 ): void {
-  const writable = upper !== undefined && work !== undefined ? { upper, work } : {}
+  const writable = {
+    ...(upper !== undefined && work !== undefined && { upper, work }),
+    ...(label !== undefined && { label }),
+  }
   if (!owner) {
     // `<layers>/<n>/fs`: the folder of all layers, for images too deep for absolute paths.
     mountOverlay({ lower: layers, ...writable, target, base: dirname(dirname(layers[0] ?? '/')) })

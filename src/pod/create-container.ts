@@ -11,6 +11,7 @@ import { writeBundle } from '../oci/bundle.ts'
 import { containerSpec } from '../oci/container-spec.ts'
 import { criuAnnotations } from '../oci/criu.ts'
 import type { SandboxPaths } from '../oci/spec/input.ts'
+import { selinuxLabels } from '../oci/selinux/labels.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import type { ResolvedUser } from '../oci/spec/user.ts'
 import { podUserNamespace } from '../oci/spec/user-namespace.ts'
@@ -21,6 +22,7 @@ import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { containerMetadata, imageReference, logPath, stopSignal } from './container-config.ts'
 import { mountRootfs } from './container-rootfs.ts'
 import { fingerprint } from './fingerprint.ts'
+import { labelFiles } from './label-files.ts'
 import { imageMounts, imageVolumesOf, mountImageVolumes } from './image-volumes.ts'
 import { containersOf, getContainer, getSandbox } from './lookup.ts'
 import { recordOfAdjusted } from './nri-adjusted.ts'
@@ -88,6 +90,8 @@ async function make(
   const cgroup = containerCgroup(podCgroup(parts, sandbox.config, handler.cgroupDriver), id, handler.cgroupDriver)
   const userns = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions)
   const owner = userns && { userns: parts.layout.sandbox(sandbox.id).userns, hostId: userns.hostID }
+  const { privileged = false, selinuxOptions } = config.linux?.securityContext ?? {}
+  const labels = selinuxLabels(selinuxOptions, privileged, handler.host.selinuxContexts)
   await using undo = new UndoStack(parts.log.child({ container: id }))
 
   // Most often the start of the container comes next.
@@ -112,7 +116,7 @@ async function make(
 
   setStage('mounting its root file system')
   undo.add('remove its files', () => removeContainerFiles(parts, id))
-  mountRootfs(layout, image.layerDirs, owner)
+  mountRootfs(layout, image.layerDirs, owner, labels?.file)
   const imageVolumes = mountImageVolumes(layout, volumes, owner)
   faultPoint('create-container:rootfs-mounted')
 
@@ -150,6 +154,18 @@ async function make(
   undo.add('let go of its pipes', () => parts.pipes.release(id))
   if (config.stdin) makeFifo(join(layout.bundle, 'stdin'))
   if (owner) givePipes(layout.bundle, owner.hostId)
+  const contexts = handler.host.selinuxContexts
+  if (labels && contexts) {
+    setStage('labelling its files')
+    await labelFiles({
+      bundle: layout.bundle,
+      sandbox: parts.layout.sandbox(sandbox.id),
+      config,
+      spec,
+      labels,
+      contexts,
+    })
+  }
   faultPoint('create-container:pipes-made')
 
   // The sandbox may have been stopped or removed meanwhile, and did not know of this container.

@@ -11,7 +11,7 @@ export interface Conformance {
   /** Puts an image into the test's registry and pulls it; answers its id. */
   image(name: string, image: BuiltImage): Promise<string>
   /** A part of the test; afterwards no pod and nothing else may be left on the machine. */
-  part(name: string, run: (t: TestContext) => Promise<void>): Promise<void>
+  part(name: string, run: (t: TestContext) => Promise<void>, timeoutMs?: number): Promise<void>
 }
 
 /**
@@ -33,8 +33,8 @@ export async function conformance(t: TestContext, options: SurroundingsOptions =
       await pushImage(registry.host, name, 'latest', image)
       return client.pull(`docker.io/${name}:latest`)
     },
-    async part(name, run) {
-      await t.test(name, { timeout: 60_000 }, async (part) => {
+    async part(name, run, timeoutMs = 60_000) {
+      await t.test(name, { timeout: timeoutMs }, async (part) => {
         const before = berthd.snapshot()
         try {
           await run(part)

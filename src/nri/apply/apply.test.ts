@@ -22,7 +22,7 @@ const host: HostFacts = {
   hugetlb: true,
   seccomp: true,
   apparmor: false,
-  selinux: false,
+
   recursiveReadOnly: true,
   userNamespaces: true,
   runtime: able,

@@ -40,7 +40,7 @@ function input(config: Config = {}, more: Partial<SpecInput> = {}): SpecInput {
       hugetlb: true,
       seccomp: true,
       apparmor: false,
-      selinux: false,
+
       recursiveReadOnly: true,
       userNamespaces: true,
     },

@@ -10,7 +10,8 @@ import { containerNamespaces } from './namespaces.ts'
 import { oomScoreAdj } from './oom-score.ts'
 import { processArgs, processCwd, processEnv } from './process.ts'
 import { cgroupLimits, deviceRules } from './resources.ts'
-import { apparmorProfile, containerSeccomp, protectedPaths, seccompChoice, selinuxLabel } from './security.ts'
+import { type SelinuxLabels, selinuxLabels } from '../selinux/labels.ts'
+import { apparmorProfile, containerSeccomp, protectedPaths, seccompChoice } from './security.ts'
 import { podSysctls } from './sysctls.ts'
 import { checkMappedIds, podUserNamespace } from './user-namespace.ts'
 
@@ -28,7 +29,8 @@ export function buildSpec(input: SpecInput): Spec {
       'security_context.privileged: no privileged container is allowed in a sandbox that is not privileged',
     )
   }
-  const process = containerProcess(input, privileged)
+  const labels = selinuxLabels(security?.selinuxOptions, privileged, host.selinuxContexts)
+  const process = containerProcess(input, privileged, labels)
   const { mounts, rootfsPropagation } = containerMounts({
     requests: container.mounts,
     hostPaths: input.hostPaths,
@@ -74,15 +76,15 @@ export function buildSpec(input: SpecInput): Spec {
       ...(Object.keys(sysctl).length > 0 && { sysctl }),
       ...(rootfsPropagation && { rootfsPropagation }),
       ...(seccomp && { seccomp }),
+      ...(labels && { mountLabel: labels.file }),
     },
   }
 }
 
-function containerProcess(input: SpecInput, privileged: boolean): Process {
+function containerProcess(input: SpecInput, privileged: boolean, labels: SelinuxLabels | undefined): Process {
   const { container, sandbox, image, host } = input
   const security = container.linux?.securityContext
   const apparmor = apparmorProfile(security, host.apparmor, host.apparmorDefault)
-  const selinux = selinuxLabel(security?.selinuxOptions, host.selinux)
   return {
     user: input.user,
     args: processArgs(container, image),
@@ -93,7 +95,7 @@ function containerProcess(input: SpecInput, privileged: boolean): Process {
     noNewPrivileges: security?.noNewPrivs ?? false,
     oomScoreAdj: oomScoreAdj(container.linux?.resources, host),
     ...(apparmor !== undefined && { apparmorProfile: apparmor }),
-    ...(selinux !== undefined && { selinuxLabel: selinux }),
+    ...(labels && { selinuxLabel: labels.process }),
   }
 }
 

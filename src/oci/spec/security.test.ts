@@ -1,22 +1,11 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create, type MessageInitShape } from '@bufbuild/protobuf'
-import {
-  LinuxContainerSecurityContextSchema,
-  SecurityProfile_ProfileType as ProfileType,
-  SELinuxOptionSchema,
-} from '../../gen/cri_pb.ts'
+import { LinuxContainerSecurityContextSchema, SecurityProfile_ProfileType as ProfileType } from '../../gen/cri_pb.ts'
 import { parseSeccompProfile } from '../load-seccomp.ts'
 import { defaultCapabilities } from './capabilities.ts'
 import { defaultSeccomp } from './seccomp-profile.ts'
-import {
-  apparmorProfile,
-  containerSeccomp,
-  defaultMaskedPaths,
-  protectedPaths,
-  seccompChoice,
-  selinuxLabel,
-} from './security.ts'
+import { apparmorProfile, containerSeccomp, defaultMaskedPaths, protectedPaths, seccompChoice } from './security.ts'
 
 type Security = MessageInitShape<typeof LinuxContainerSecurityContextSchema>
 const context = (security: Security) => create(LinuxContainerSecurityContextSchema, security)
@@ -143,15 +132,4 @@ test('AppArmor that is asked for and absent is refused, never left out', () => {
   assert.equal(profile({ privileged: true, apparmor: { profileType: RuntimeDefault } }, true), undefined)
   const unloaded = () => apparmorProfile(context({ apparmorProfile: 'runtime/default' }), true, undefined)
   assert.throws(unloaded, { code: 'failed-precondition', message: /not loaded/ })
-})
-
-test('SELinux labels only where SELinux is on', () => {
-  const options = create(SELinuxOptionSchema, {
-    user: 'system_u',
-    role: 'system_r',
-    type: 'container_t',
-    level: 's0:c1,c2',
-  })
-  assert.equal(selinuxLabel(options, false), undefined)
-  assert.equal(selinuxLabel(options, true), 'system_u:system_r:container_t:s0:c1,c2')
 })

@@ -2,7 +2,6 @@ import {
   type LinuxContainerSecurityContext,
   type SecurityProfile,
   SecurityProfile_ProfileType as ProfileType,
-  type SELinuxOption,
 } from '../../gen/cri_pb.ts'
 import { failedPrecondition, internal, invalidArgument } from '../../lib/errors.ts'
 import type { Seccomp } from '../runtime-spec.ts'
@@ -125,12 +124,4 @@ export function apparmorProfile(
   throw failedPrecondition(
     'the default AppArmor profile is not loaded: berthd does so at its start with apparmor_parser; install it (on Debian: apt install apparmor)',
   )
-}
-
-/** The SELinux label of a container's process; undefined where SELinux is off, as everywhere in the field. */
-export function selinuxLabel(options: SELinuxOption | undefined, enabled: boolean): string | undefined {
-  if (!enabled || !options) return undefined
-  const { user, role, type, level } = options
-  if (user === '' || role === '' || type === '') return undefined
-  return [user, role, type, level].filter((part) => part !== '').join(':')
 }
