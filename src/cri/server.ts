@@ -11,6 +11,7 @@ import {
 } from '@grpc/grpc-js'
 import { ImageService, RuntimeService } from '../gen/cri_pb.ts'
 import { unimplemented } from '../lib/errors.ts'
+import { CallGate } from './call-gate.ts'
 import { imageHandlers } from './image/handlers.ts'
 import { instrument, type Observers } from './instrument.ts'
 import { runtimeHandlers } from './runtime/handlers.ts'
@@ -23,13 +24,13 @@ type AnyHandler = (services: Services, request: Message, signal: AbortSignal) =>
 type AnyStream = AsyncIterable<object> | Iterable<object>
 
 /** The CRI server. RPCs that Berth does not have yet answer Unimplemented. */
-export function createCriServer(services: Services, observers: Observers): Server {
+export function createCriServer(services: Services, observers: Observers, gate = new CallGate()): Server {
   const server = new Server({
     'grpc.max_receive_message_length': maxMessageBytes,
     'grpc.max_send_message_length': maxMessageBytes,
   })
-  add(server, RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, observers)
-  add(server, ImageService, imageHandlers as Record<string, AnyHandler>, services, observers)
+  add(server, RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, observers, gate)
+  add(server, ImageService, imageHandlers as Record<string, AnyHandler>, services, observers, gate)
   return server
 }
 
@@ -48,6 +49,7 @@ function add(
   handlers: Record<string, AnyHandler>,
   services: Services,
   observers: Observers,
+  gate: CallGate,
 ): void {
   const definition: Record<string, ServiceDefinition[string]> = {}
   const implementation: UntypedServiceImplementation = {}
@@ -57,8 +59,13 @@ function add(
     const bound = handler && ((request: Message, signal: AbortSignal) => handler(services, request, signal))
     implementation[method.localName] =
       method.methodKind === 'server_streaming'
-        ? streamingCall(method, bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined, observers)
-        : unaryCall(method, bound, observers)
+        ? streamingCall(
+            method,
+            bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
+            observers,
+            gate,
+          )
+        : unaryCall(method, bound, observers, gate)
   }
   server.addService(definition as ServiceDefinition, implementation)
 }
@@ -79,11 +86,13 @@ function unaryCall(
   method: DescMethod,
   handler: ((request: Message, signal: AbortSignal) => object | Promise<object>) | undefined,
   observers: Observers,
+  gate: CallGate,
 ): handleUnaryCall<Message, Message> {
   return (call, callback) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
     const answer = instrument(method.name, observers, call.request, async () => {
+      using _ = gate.enter()
       if (!handler) throw unimplemented(method.name)
       return create(method.output, (await handler(call.request, gone.signal)) as Record<string, unknown>)
     })
@@ -95,11 +104,15 @@ function streamingCall(
   method: DescMethod,
   handler: ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
   observers: Observers,
+  gate: CallGate,
 ): handleServerStreamingCall<Message, Message> {
   return (call) => {
     const gone = new AbortController()
-    call.on('cancelled', () => gone.abort())
+    const end = () => gone.abort()
+    call.on('cancelled', end)
+    gate.closed.addEventListener('abort', end)
     const stream = instrument(method.name, observers, call.request, async () => {
+      gate.refuseIfClosed()
       if (!handler) throw unimplemented(method.name)
       const items = handler(call.request, gone.signal)
       // The client sees at once that it is served, however long the first item takes.
@@ -110,10 +123,12 @@ function streamingCall(
         if (!call.write(message)) await drained(call, gone.signal)
       }
     })
-    stream.then(
-      () => call.end(),
-      (error) => call.emit('error', error),
-    )
+    stream
+      .finally(() => gate.closed.removeEventListener('abort', end))
+      .then(
+        () => call.end(),
+        (error) => call.emit('error', error),
+      )
   }
 }
 

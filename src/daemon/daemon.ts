@@ -1,5 +1,8 @@
 import { chmodSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Server } from '@grpc/grpc-js'
+import { askVersion } from '../cri/ask-version.ts'
+import { CallGate } from '../cri/call-gate.ts'
 import { createCriServer, listen } from '../cri/server.ts'
 import type { HandlerFeatures } from '../cri/services.ts'
 import { Images } from '../image/images.ts'
@@ -49,6 +52,9 @@ import { hasLostRecords, noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
 
+/** How long calls under way may take when berthd is to end, in milliseconds. */
+const drainMs = 10_000
+
 export interface DaemonOptions {
   readonly config: Config
   /** Of Berth, as semver. */
@@ -59,7 +65,9 @@ export interface DaemonOptions {
 }
 
 export interface Daemon {
-  /** Stops serving and lets go of everything; pods run on. */
+  /** Resolves when the API answers a client. */
+  check(signal: AbortSignal): Promise<void>
+  /** Finishes the calls under way, stops serving and lets go of everything; pods run on. */
   close(): Promise<void>
 }
 
@@ -155,9 +163,11 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
   const traces = new Traces()
   switchTracing(config.trace)
+  const gate = new CallGate()
   const cri = createCriServer(
     { pods, images, network, events, stats, metrics, clock, streaming, about },
     { log, traces },
+    gate,
   )
   const admin = createAdminServer({ pods, images, traces })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
@@ -168,8 +178,11 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   log.info({ socket: config.socket, version, sandboxes: pods.sandboxes().length }, 'serving CRI')
 
   return {
+    check: (signal) => askVersion(config.socket, signal),
     async close() {
-      cri.forceShutdown()
+      const left = await gate.close(drainMs)
+      if (left > 0) log.warn({ calls: left }, `calls still go on after ${drainMs / 1000} s; they are cut off`)
+      await shutDown(cri)
       pods.close()
       stats[Symbol.dispose]()
       await streaming.close()
@@ -186,6 +199,16 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
       reaper[Symbol.dispose]()
     },
   }
+}
+
+/** Ends the connections when the last answers are on their way, or not much later. */
+async function shutDown(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>()
+  const late = setTimeout(resolve, 500)
+  server.tryShutdown(() => resolve())
+  await promise
+  clearTimeout(late)
+  server.forceShutdown()
 }
 
 /** What Status tells of the handlers, the default first. */

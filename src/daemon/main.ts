@@ -5,6 +5,7 @@ import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
 import { loadConfig, type Overrides } from './config.ts'
 import { startDaemon } from './daemon.ts'
+import { ServiceManager } from './service-manager.ts'
 
 /** berthd: see `berthd --help`. */
 interface Flags {
@@ -47,9 +48,13 @@ try {
     log.error({ error: messageOf(error), stack: stackOf(error) }, 'a bug: unhandled'),
   )
   const shimEntry = fileURLToPath(new URL(unbuilt ? '../shim/main.ts' : './berth-shim.js', import.meta.url))
+  const manager = ServiceManager.of(process.env, log)
   const daemon = await startDaemon({ config, version, shimEntry, log })
+  manager.ready((signal) => daemon.check(signal))
   const stop = async (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping; pods run on')
+    manager.stopping()
+    manager[Symbol.dispose]()
     await daemon.close()
     process.exit(0)
   }

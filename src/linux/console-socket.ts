@@ -2,6 +2,7 @@ import { closeSync, constants, openSync, rmSync, unlinkSync } from 'node:fs'
 import { receiveDescriptor } from './ancillary.ts'
 import { check, libc } from './libc.ts'
 import { setNonBlocking } from './pipe.ts'
+import { AF_UNIX, unixAddress } from './unix-address.ts'
 
 /**
  * The unix socket over which an OCI runtime hands out the master of the pty that it made inside the container (runc's
@@ -63,15 +64,6 @@ function listenAt(path: string): number {
   }
 }
 
-const AF_UNIX = 1
 const SOCK_STREAM = 1
 const SOCK_NONBLOCK = 0o4000
 const SOCK_CLOEXEC = 0o2000000
-
-/** `struct sockaddr_un`: the family in two bytes, then the path with its NUL. */
-function unixAddress(path: string): Buffer {
-  const address = Buffer.alloc(2 + Buffer.byteLength(path) + 1)
-  address.writeUInt16LE(AF_UNIX, 0)
-  address.write(path, 2)
-  return address
-}

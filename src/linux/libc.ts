@@ -29,6 +29,9 @@ export const libc = {
   accept4: lib.func('int accept4(int fd, void *address, void *length, int flags)'),
   poll: lib.func('int poll(void *fds, ulong count, int timeout)'),
   getsockopt: lib.func('int getsockopt(int fd, int level, int name, void *value, void *length)'),
+  sendto: lib.func(
+    'long sendto(int fd, const void *data, size_t length, int flags, const void *address, uint address_length)',
+  ),
   sendmsg: lib.func('long sendmsg(int fd, const void *message, int flags)'),
   setsockopt: lib.func('int setsockopt(int fd, int level, int name, const void *value, uint length)'),
   recvmsg: lib.func('long recvmsg(int fd, void *message, int flags)'),
