@@ -38,8 +38,8 @@ export const cpuOfPod: Case = {
           await assertRuns(pod)
           await podDown(endpoint, pod)
         }
-      }, baseline)
-      measurements.add(machineCpu, endpoint.name, (seconds * 1000) / podsEach)
+      }, baseline ?? 0)
+      if (baseline !== undefined) measurements.add(machineCpu, endpoint.name, (seconds * 1000) / podsEach)
       if (cgroup === undefined) return
       measurements.add(runtimeCpu, endpoint.name, ((cgroupSeconds(cgroup) - before) * 1000) / podsEach)
     })

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { type Process, programOf } from '../machine/processes.ts'
 import { memoryOf, runtimeProcesses, runtimeSecondsOf } from '../machine/runtime-usage.ts'
 import type { Bench, Case } from '../run/bench.ts'
 import type { Endpoint } from '../run/endpoint.ts'
@@ -26,8 +27,8 @@ const metrics = {
   upGrowth: metric('upGrowth', 'pod up with 200 pods / pod up with 10 (p50)', 'times'),
 }
 
-/** More pods, one at a time, at each level. */
-const extraPods = 10
+/** So many more pods, one at a time, at each level, unless there are fewer rounds. */
+const mostExtraPods = 10
 /** Lists are quick: so many of each. */
 const lists = 20
 /** After the last pod a runtime may still have to do; milliseconds. */
@@ -69,9 +70,13 @@ async function measureEndpoint(bench: Bench, endpoint: Endpoint): Promise<void> 
   await fleet.remove()
 }
 
-async function measureUp({ measurements, folder }: Bench, endpoint: Endpoint, level: number): Promise<number[]> {
+async function measureUp(
+  { measurements, folder, options }: Bench,
+  endpoint: Endpoint,
+  level: number,
+): Promise<number[]> {
   const values: number[] = []
-  for (let at = 0; at < extraPods; at++) {
+  for (let at = 0; at < Math.min(options.rounds, mostExtraPods); at++) {
     const pod = await podUp(endpoint, { name: `${podPrefix}${endpoint.name}-extra-${level}-${at}`, folder })
     const { runPodSandbox, createContainer, startContainer } = pod.times
     values.push(runPodSandbox + createContainer + startContainer)
@@ -117,8 +122,8 @@ async function measureLists({ measurements }: Bench, endpoint: Endpoint, level: 
   }
 }
 
-/** `1 containerd, 50 containerd-shim, 50 pause`. */
-function namesOf(processes: readonly { readonly name: string }[]): string {
-  const counts = Map.groupBy(processes, ({ name }) => name)
+/** `1 containerd, 50 containerd-shim-runc-v2, 50 pause`. */
+function namesOf(processes: readonly Process[]): string {
+  const counts = Map.groupBy(processes, programOf)
   return [...counts].map(([name, group]) => `${group.length} ${name}`).join(', ')
 }

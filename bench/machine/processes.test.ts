@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { allProcesses, type Process, processesOfRuntime } from './processes.ts'
+import { allProcesses, type Process, processesOfRuntime, programOf } from './processes.ts'
 
 const process_ = (pid: number, parent: number, name: string, commandLine = name, onHost = true): Process => ({
   pid,
@@ -27,6 +27,18 @@ test('the daemon, what it started, its monitors and their pause processes belong
   assert.deepEqual(
     found.map(({ pid }) => pid),
     [10, 11, 20, 21],
+  )
+})
+
+test('a process is named by what it runs, of Node by the script', () => {
+  const lines = [
+    '/usr/bin/rund --config /etc/rund ',
+    '/opt/bin/node --max-semi-space-size=1 /opt/berthd.js --config x ',
+    '',
+  ]
+  assert.deepEqual(
+    lines.map((line) => programOf(process_(1, 0, 'name', line))),
+    ['rund', 'berthd.js', 'name'],
   )
 })
 

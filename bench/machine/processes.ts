@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { basename } from 'node:path'
 
 /** A process as /proc shows it. */
 export interface Process {
@@ -31,6 +32,13 @@ export function allProcesses(): Process[] {
         return []
       }
     })
+}
+
+/** The file that a process runs; of Node the script. */
+export function programOf({ commandLine, name }: Process): string {
+  const [program = '', ...args] = commandLine.trim().split(' ')
+  const script = basename(program) === 'node' ? args.find((arg) => !arg.startsWith('-')) : undefined
+  return basename(script ?? program) || name
 }
 
 /**
