@@ -33,6 +33,9 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
       await parts.nri
         .startContainer(getContainer(parts, container.id))
         .catch((error) => failed(parts, container, error))
+      const { phase } = getContainer(parts, container.id).state
+      if (phase !== 'starting')
+        throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
       setStage('waiting for its shim')
       const shim = await parts.shims.get(sandbox.shim).catch((error) => failed(parts, container, error))
       setStage('waiting for the OCI runtime')
