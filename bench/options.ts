@@ -31,6 +31,8 @@ export interface Options {
   readonly levels: readonly number[]
   /** How long CPU is watched in the case `held`. */
   readonly seconds: number
+  /** How much goes through in a turn of the case `streams`, in MB. */
+  readonly streamMegabytes: number
   /** Where the results are written. */
   readonly output: string
 }
@@ -51,6 +53,7 @@ Compares CRI runtimes on this machine, in turns. It makes and removes pods named
                                  all that is counted apart from the rest of the machine (driver cgroupfs)
   --levels N,N,…                 pods present in the case held (default 1,10,50,100,200,400,500)
   --seconds N                    how long CPU is watched at each level (default 10)
+  --stream-megabytes N           what goes through in a turn of the case streams (default 1000)
   --output FOLDER                where the results go (default bench/results)
 `
 
@@ -88,6 +91,7 @@ export function parseOptions(args: readonly string[]): Options {
       .map((level) => positive('levels', level))
       .sort((a, b) => a - b),
     seconds: positive('seconds', values.seconds),
+    streamMegabytes: positive('stream-megabytes', values['stream-megabytes']),
     output: values.output,
   }
 }
@@ -107,6 +111,7 @@ function parse(args: readonly string[]) {
         only: { type: 'string' },
         levels: { type: 'string', default: '1,10,50,100,200,400,500' },
         seconds: { type: 'string', default: '10' },
+        'stream-megabytes': { type: 'string', default: '1000' },
         output: { type: 'string', default: 'bench/results' },
       },
     }).values

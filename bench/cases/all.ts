@@ -7,6 +7,7 @@ import { parallel } from './parallel.ts'
 import { pod } from './pod.ts'
 import { pull } from './pull.ts'
 import { start } from './start.ts'
+import { streams } from './streams.ts'
 
 /** In the order in which they run. */
-export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync, logs, pull, start, held]
+export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync, logs, streams, pull, start, held]

@@ -1,7 +1,5 @@
 import { faultPoint } from '../lib/fault-point.ts'
-import { execProcess } from '../oci/spec/exec.ts'
-import { containerProcess, runningContainer } from './exec.ts'
-import { getSandbox } from './lookup.ts'
+import { containerCommand } from './container-command.ts'
 import type { PodParts } from './parts.ts'
 
 /** A timer of Node cannot wait longer (24 days): it would fire at once. */
@@ -25,21 +23,10 @@ export async function execSync(
   timeoutSeconds: number,
   signal: AbortSignal,
 ): Promise<ExecOutcome> {
-  const container = runningContainer(parts, id)
-  const sandbox = getSandbox(parts, container.sandboxId)
-  const shim = await parts.shims.get(sandbox.shim)
+  const { shim, start } = await containerCommand(parts, id, command, false)
   faultPoint('exec-sync:asked')
-  const result = await shim.request(
-    'execSync',
-    {
-      id: container.id,
-      runtime: parts.handlers.of(sandbox).command,
-      bundle: parts.layout.container(container.id).bundle,
-      process: execProcess(containerProcess(parts, container), command, false),
-      timeoutMs: Math.min(Math.max(0, timeoutSeconds) * 1000, maxTimeoutMs),
-    },
-    signal,
-  )
+  const timeoutMs = Math.min(Math.max(0, timeoutSeconds) * 1000, maxTimeoutMs)
+  const result = await shim.request('execSync', { ...start, timeoutMs }, signal)
   return {
     exitCode: result.exitCode,
     stdout: Buffer.from(result.stdout, 'base64'),

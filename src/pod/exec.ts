@@ -1,14 +1,8 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { failedPrecondition } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { pipeReader, pipeWriter } from '../linux/pipe-stream.ts'
 import { Terminal } from '../linux/terminal.ts'
-import type { Process, Spec } from '../oci/runtime-spec.ts'
-import { execProcess } from '../oci/spec/exec.ts'
-import type { ContainerRecord } from '../state/container-record.ts'
-import { getContainer, getSandbox } from './lookup.ts'
+import { containerCommand } from './container-command.ts'
 import type { PodParts } from './parts.ts'
 
 export interface ExecRequest {
@@ -44,25 +38,10 @@ export interface RunningExec extends ProcessStreams {
  * @throws not-found; failed-precondition when the container does not run; the OCI runtime's failure, such as a missing program
  */
 export async function exec(parts: PodParts, request: ExecRequest, signal: AbortSignal): Promise<RunningExec> {
-  const container = runningContainer(parts, request.containerId)
   const { tty, stdin, stdout, stderr } = request
-  const sandbox = getSandbox(parts, container.sandboxId)
-  const shim = await parts.shims.get(sandbox.shim)
+  const { shim, start } = await containerCommand(parts, request.containerId, request.command, tty)
   faultPoint('exec:asked')
-  const started = await shim.request(
-    'exec',
-    {
-      id: container.id,
-      runtime: parts.handlers.of(sandbox).command,
-      bundle: parts.layout.container(container.id).bundle,
-      process: execProcess(containerProcess(parts, container), request.command, tty),
-      tty,
-      stdin,
-      stdout,
-      stderr,
-    },
-    signal,
-  )
+  const started = await shim.request('exec', { ...start, tty, stdin, stdout, stderr }, signal)
   const gaveUp = new AbortController()
   try {
     faultPoint('exec:started')
@@ -76,19 +55,6 @@ export async function exec(parts: PodParts, request: ExecRequest, signal: AbortS
     await killed.catch(() => {})
     throw error
   }
-}
-
-/** @throws not-found; failed-precondition when it does not run */
-export function runningContainer(parts: PodParts, id: string): ContainerRecord {
-  const container = getContainer(parts, id)
-  if (container.state.phase === 'running') return container
-  throw failedPrecondition(`container "${container.id}" is ${container.state.phase}, not running`)
-}
-
-/** The process that the container itself was started with. */
-export function containerProcess(parts: PodParts, container: ContainerRecord): Process {
-  const { bundle } = parts.layout.container(container.id)
-  return (JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as Spec).process
 }
 
 interface Copies {

@@ -1,3 +1,4 @@
+import './websocket/fast-mask.ts'
 import type { IncomingMessage } from 'node:http'
 import type { Duplex } from 'node:stream'
 import { createWebSocketStream } from 'ws'

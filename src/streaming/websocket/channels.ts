@@ -1,3 +1,4 @@
+import './fast-mask.ts'
 import { Buffer } from 'node:buffer'
 import { type RawData, WebSocket } from 'ws'
 import { cancelled, messageOf } from '../../lib/errors.ts'
