@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { release } from 'node:os'
-import { basename, dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Berthd } from '../harness/berthd.ts'
+import { assertCounted, printNumbers } from '../harness/counting.ts'
 import { eventually } from '../harness/eventually.ts'
 import { PodClient } from '../harness/pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
@@ -48,42 +49,8 @@ async function setUp(t: TestContext): Promise<{ berthd: Berthd; client: PodClien
 
 const mountOf = (folder: string) => [{ containerPath: '/test', hostPath: folder }]
 
-/** Prints every number on both streams, in lines of one byte to 20 KB, some in two pieces, until it is told to stop. */
-const counter = `
-  middle=$(head -c 300 /dev/zero | tr '\\0' m)
-  long=$(head -c 20000 /dev/zero | tr '\\0' l)
-  i=0
-  while [ ! -e /test/stop ]; do
-    case $((i % 97)) in
-      0) echo "$i $long";;
-      [1-9]) echo "$i $middle";;
-      1?) printf %s "$i "; echo piece;;
-      *) echo $i;;
-    esac
-    echo "$i $middle" >&2
-    i=$((i+1))
-  done
-  printf %s "$i"
-  exit 3`
-
 /** As fast as it can, in turns: so that something of the machine is left for those that are to be killed. */
 const limited = { resources: { cpuPeriod: 100_000n, cpuQuota: 5_000n } }
-
-/** The numbers that begin the lines of one stream, in all files of a log, the oldest first. */
-function numbersIn(logPath: string, stream: string): number[] {
-  const name = basename(logPath)
-  const rotated = readdirSync(dirname(logPath)).filter((other) => other.startsWith(`${name}.`))
-  const numbers: number[] = []
-  let isContinued = false
-  for (const file of [...rotated.toSorted(), name]) {
-    for (const line of readFileSync(join(dirname(logPath), file), 'utf8').split('\n')) {
-      if (line.slice(31, 37) !== stream) continue
-      if (!isContinued) numbers.push(Number.parseInt(line.slice(40), 10))
-      isContinued = line[38] === 'P'
-    }
-  }
-  return numbers
-}
 
 /** As the kubelet does it. */
 async function rotate(client: PodClient, containerId: string, logPath: string, rotation: number): Promise<boolean> {
@@ -110,7 +77,7 @@ test('every line once and in order, whatever is killed', { timeout: (seconds + 1
     for (let n = 0; n < containersPerPod; n++) {
       const id = await client.runContainer(
         pod,
-        client.containerConfig(`c${n}`, counter, { mounts: mountOf(folder), linux: limited }),
+        client.containerConfig(`c${n}`, printNumbers('/test/stop'), { mounts: mountOf(folder), linux: limited }),
       )
       containers.push({ id, logPath: (await client.status(id)).logPath })
     }
@@ -141,27 +108,11 @@ test('every line once and in order, whatever is killed', { timeout: (seconds + 1
   let total = 0
   for (const { id, logPath } of containers) {
     assertEndedWith(3, await client.exited(id))
-    const stdout = numbersIn(logPath, 'stdout')
-    const stderr = numbersIn(logPath, 'stderr')
-    const expected = (end: number) => Array.from({ length: end }, (_, n) => n)
-    // After the last number, which has no newline, nothing comes on stderr.
-    assert.deepEqual(firstDifference(stdout, expected(stderr.length + 1)), undefined, `stdout of ${logPath}`)
-    assert.deepEqual(firstDifference(stderr, expected(stderr.length)), undefined, `stderr of ${logPath}`)
-    assert.ok(stderr.length > 100)
-    total += stdout.length + stderr.length
+    total += assertCounted(logPath)
   }
   t.diagnostic(`${total} lines of ${containers.length} containers; ${JSON.stringify(counts)}`)
   for (const pod of pods) await client.removeSandbox(pod)
 })
-
-/** Where two lists begin to differ, with what is there. */
-function firstDifference(found: readonly number[], expected: readonly number[]) {
-  const length = Math.max(found.length, expected.length)
-  for (let n = 0; n < length; n++) {
-    if (found[n] !== expected[n]) return { found: found.slice(n - 2, n + 5), expected: expected.slice(n - 2, n + 5) }
-  }
-  return undefined
-}
 
 test('containers that end while berthd and their shim are dead', { timeout: 60_000 }, async (t) => {
   const { berthd, client, folder } = await setUp(t)
