@@ -73,6 +73,11 @@ test('a lost container is unknown until its end is known', () => {
   assert.deepEqual(lost, { ...exited, exitCode: 255, reason: 'Unknown', message: 'gone' })
 })
 
+test('an unknown container runs when its shim knows of it', () => {
+  const unknown: ContainerState = { phase: 'unknown', pid: 0, startedAt: 0n, message: 'why' }
+  assert.deepEqual(nextContainerState(unknown, { type: 'started', pid: 7, at: 100n }), running)
+})
+
 test('what has ended stays as it is, whatever comes', () => {
   const events: ContainerEvent[] = [
     { type: 'made' },

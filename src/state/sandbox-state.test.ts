@@ -7,13 +7,20 @@ const states: SandboxState[] = [
   { phase: 'ready' },
   { phase: 'stopping', reason: 'first' },
   { phase: 'stopped', reason: 'first' },
+  { phase: 'unknown', reason: 'why' },
 ]
 const after = (event: SandboxEvent) => states.map((state) => nextSandboxState(state, event).phase)
 
 test('every event in every state', () => {
-  assert.deepEqual(after({ type: 'made' }), ['ready', 'ready', 'stopping', 'stopped'])
-  assert.deepEqual(after({ type: 'stop', reason: 'second' }), ['stopping', 'stopping', 'stopping', 'stopped'])
-  assert.deepEqual(after({ type: 'stopped' }), ['creating', 'ready', 'stopped', 'stopped'])
+  assert.deepEqual(after({ type: 'made' }), ['ready', 'ready', 'stopping', 'stopped', 'unknown'])
+  assert.deepEqual(after({ type: 'stop', reason: 'second' }), [
+    'stopping',
+    'stopping',
+    'stopping',
+    'stopped',
+    'stopping',
+  ])
+  assert.deepEqual(after({ type: 'stopped' }), ['creating', 'ready', 'stopped', 'stopped', 'unknown'])
 })
 
 test('the reason of the first stop stays', () => {

@@ -8,6 +8,8 @@
  *                           ▼                  └───────────────┘  stopped  │ remove
  *                       (nothing)  ◄───────────────────────────────────────┘
  *
+ * `unknown` is a sandbox whose record cannot be read: a stop leads out of it, as out of `ready`.
+ *
  * CRI shows `ready` as SANDBOX_READY, all else as SANDBOX_NOTREADY; `creating` is not listed: it becomes ready or is undone.
  */
 export type SandboxState =
