@@ -31,3 +31,15 @@ test('only what was written since counts', () => {
   assert.equal(lastLoggedError(path, before), 'of this one')
   rmSync(folder, { recursive: true })
 })
+
+test('an entry of crun 1.28 takes several lines', () => {
+  const entry = (message: string) =>
+    `{\n  "msg": "${message}",\n  "level": "error",\n  "time": "2026-01-01T00:00:00Z"\n}\n`
+  const missing = 'executable file `\\/x` not found: No such file or directory'
+  assert.equal(
+    lastErrorIn(entry('first') + entry(missing)),
+    'executable file `/x` not found: No such file or directory',
+  )
+  assert.equal(lastErrorIn(`{\n  "msg": "torn"\n${entry('whole')}{\n "level"`), 'whole')
+  assert.equal(lastErrorIn(`${entry('before')}no JSON\n`), 'before')
+})

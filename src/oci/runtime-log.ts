@@ -23,19 +23,33 @@ export function lastLoggedError(path: string, from: number): string | undefined 
   return text === undefined ? undefined : lastErrorIn(text)
 }
 
-/** As {@link lastLoggedError}, of a text. Lines that are not JSON objects are passed over. */
+/** As {@link lastLoggedError}, of a text. What is no JSON object is passed over. */
 export function lastErrorIn(text: string): string | undefined {
-  for (const line of text.split('\n').toReversed()) {
-    const entry = parse(line)
-    if (entry === undefined || typeof entry.msg !== 'string') continue
-    if (entry.level === 'error' || entry.level === 'fatal') return entry.msg
+  for (const entry of entriesIn(text).toReversed()) {
+    if (typeof entry.msg === 'string' && (entry.level === 'error' || entry.level === 'fatal')) return entry.msg
   }
   return undefined
 }
 
-function parse(line: string): { level?: unknown; msg?: unknown } | undefined {
+/** runc and earlier releases of crun write an object a line; crun 1.28 gives each of its fields a line of its own. */
+function entriesIn(text: string): Entry[] {
+  const entries: Entry[] = []
+  let begun = ''
+  for (const line of text.split('\n')) {
+    begun = line.startsWith('{') ? line : `${begun}\n${line}`
+    const entry = parse(begun)
+    if (entry === undefined) continue
+    entries.push(entry)
+    begun = ''
+  }
+  return entries
+}
+
+type Entry = { readonly level?: unknown; readonly msg?: unknown }
+
+function parse(text: string): Entry | undefined {
   try {
-    const value: unknown = JSON.parse(line)
+    const value: unknown = JSON.parse(text)
     return typeof value === 'object' && value !== null ? value : undefined
   } catch {
     return undefined
