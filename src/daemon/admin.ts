@@ -5,6 +5,7 @@ import { switchTracing } from '../lib/span.ts'
 import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
+import { metricsCalls } from './admin-metrics.ts'
 import { orderCalls } from './admin-order.ts'
 
 /** The longest request body taken, in bytes. */
@@ -18,6 +19,7 @@ const maxBody = 64 * 1024
  *     GET  /v1/images/save?image=…&format=…                 an image as a tar, oci-archive or docker-archive
  *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
  *     GET  /v1/pulls/follow?image=…                         the same as it changes, a line of JSON each
+ *     GET  /metrics                                         the pulls under way, for Prometheus
  *     GET  /v1/check                                        what is not in order, on the machine and in the records
  *     GET  /v1/gc                                           the same, with what takes space in the image store, and for whom
  *     POST /v1/gc                                           puts in order what can be; answers what there was
@@ -32,6 +34,7 @@ export function createAdminServer(services: {
 }): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
+    ...metricsCalls(services.images),
     ...orderCalls(services),
     'POST /v1/images/load': async (request) => {
       const { path, name } = (await readJson(request)) as { path?: unknown; name?: unknown }

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { type IncomingMessage, request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { Berthd } from '../harness/berthd.ts'
@@ -21,22 +22,28 @@ test('berth pull shows how far it is, also verbose Status and the admin socket',
   t.after(() => registry[Symbol.asyncDispose]())
   const layer = buildLayer([{ name: 'a', data: 'x'.repeat(100_000) }], { compression: 'none' })
   registry.add('slow', 'latest', buildImage({ layers: [layer] }))
-  registry.plan = ({ url }) => (url.includes(layer.digest) ? { do: 'drip', pieces: 10, pauseMs: 150 } : undefined)
+  registry.plan = ({ url }) => (url.includes(layer.digest) ? { do: 'drip', pieces: 20, pauseMs: 200 } : undefined)
   const berthd = await Berthd.start(t)
   const image = `${registry.host}/slow:latest`
   const follower = follow(berthd.place.adminSocket, `/v1/pulls/follow?image=${encodeURIComponent(image)}`)
   const pulling = tryBerth(berthd.endpoint, ['pull', `${registry.host}/slow`])
   const bytes = new Set<number>()
+  let metrics = ''
   for await (const line of follower) {
     const [pull] = (JSON.parse(line) as { pulls: { stage: string; layers: { downloadedBytes: number }[] }[] }).pulls
     if (pull?.layers[0]) bytes.add(pull.layers[0].downloadedBytes)
     if (bytes.size > 0 && !pull) break
+    if (bytes.size === 2) metrics = await readAll(berthd.place.adminSocket, '/metrics')
     if (bytes.size !== 3) continue
     const info = await tryBerth(berthd.endpoint, ['info'])
     assert.match(info.stdout, /"pulls"/)
     assert.match(info.stdout, /"stage": "downloading"/)
   }
   assert.ok(bytes.size > 3, `${[...bytes]}`)
+  assert.match(metrics, /^berth_image_pulls\{stage="downloading"\} 1$/m)
+  assert.match(metrics, new RegExp(`^berth_image_pull_bytes\\{image="${image}",state="total"\\} ${layer.size}$`, 'm'))
+  assert.match(metrics, /^berth_image_pull_bytes\{.*state="downloaded"\} [1-9]\d+$/m)
+  assert.doesNotMatch(await readAll(berthd.place.adminSocket, '/metrics'), /^berth_image_pull/m)
   const pull = await pulling
   assert.equal(pull.exitCode, 0, pull.stderr)
   assert.match(pull.stderr, new RegExp(`^${image}: `, 'm'))
@@ -70,6 +77,21 @@ test('berth load takes what docker save writes, and berth gc shows whose it is',
     assert.deepEqual(loaded.stdout.trim(), 'Loaded docker.io/library/box:2, example.org/box:1')
   }
   assert.match((await tryBerth(berthd.endpoint, ['images', '-q'])).stdout, new RegExp(image.id))
+  const copy = join(berthd.place.folder, 'copy.tar')
+  for (const format of ['oci-archive', 'docker-archive']) {
+    const saved = await tryBerth(berthd.endpoint, ['save', 'box:2', '-o', copy, '--format', format])
+    assert.equal(saved.exitCode, 0, saved.stderr)
+    const loaded = await tryBerth(berthd.endpoint, ['load', copy])
+    assert.equal(loaded.stdout.trim(), 'Loaded docker.io/library/box:2, example.org/box:1', loaded.stderr)
+  }
+  // A layer that has changed: found out in the middle, told at the end, and no file is left.
+  const layers = join(berthd.place.root, 'images/layers')
+  writeFileSync(join(layers, readdirSync(layers)[0] as string, 'bin/busybox'), 'another')
+  const refused = await tryBerth(berthd.endpoint, ['save', 'box:2', '-o', `${copy}.2`])
+  assert.equal(refused.exitCode, 1)
+  assert.match(refused.stderr, /cannot be made again as it came/)
+  assert.ok(!existsSync(`${copy}.2`) && !existsSync(`${copy}.2.partial`))
+  assert.match((await tryBerth(berthd.endpoint, ['save', 'none'])).stderr, /pull it first/)
   const shown = await tryBerth(berthd.endpoint, ['gc', '--dry-run'])
   assert.match(shown.stdout, /^layer +layers\/\d+ +\S+ +docker\.io\/library\/box:2$/m)
   assert.equal((await tryBerth(berthd.endpoint, ['gc'])).exitCode, 0)
@@ -83,6 +105,13 @@ test('berth load takes what docker save writes, and berth gc shows whose it is',
   assert.match((await tryBerth(berthd.endpoint, ['load', path])).stderr, /no tar of an OCI layout/)
   await tryBerth(berthd.endpoint, ['rmi', 'box:2'])
 })
+
+async function readAll(socketPath: string, path: string): Promise<string> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    request({ socketPath, path }, resolve).once('error', reject).end()
+  })
+  return text(response)
+}
 
 async function* follow(socketPath: string, path: string): AsyncGenerator<string> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {

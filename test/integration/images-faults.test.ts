@@ -16,6 +16,7 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
+import { gzipSync } from 'node:zlib'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Images, type ImagesOptions } from '../../src/image/images.ts'
 import type { BerthError } from '../../src/lib/errors.ts'
@@ -32,6 +33,7 @@ import {
   digestOf,
   jsonBlob,
 } from '../registry/image-builder.ts'
+import { tarEntry } from '../registry/tar-writer.ts'
 import { testCertificate } from '../registry/test-certificate.ts'
 
 /** What a pull does when the registry fails, lies or attacks. Needs root: layers have owners. */
@@ -512,6 +514,18 @@ test('limits of the configuration: bytes and entries', async (t) => {
   const many = Array.from({ length: 11 }, (_, at) => ({ name: `f${at}` }))
   at.registry.add('many', 'latest', buildImage({ layers: [buildLayer(many)] }))
   await rejects(at.images.pull({ image: `${at.registry.host}/many` }), 'failed-precondition', /more than 10 entries/)
+  await assertNothingLeft(at)
+})
+
+test('ten million entries end at the limit, whatever would still come', async (t) => {
+  const at = await place(t, { limits: { maxBytes: 1e9, maxEntries: 2000 } })
+  // Folders again and again, in members of gzip, each of 10,000 entries: 13 MB for 5 GB of tar.
+  const member = gzipSync(Buffer.concat(Array.from({ length: 10_000 }, (_, n) => tarEntry({ name: `d${n}/` })).flat()))
+  const bytes = Buffer.concat(Array.from({ length: 1000 }, () => member))
+  const layer = { ...buildLayer([]), ...blobOf('application/vnd.oci.image.layer.v1.tar+gzip', bytes) }
+  at.registry.add('a', 'latest', buildImage({ layers: [layer] }))
+  const why = /the layer has more than 2000 entries, which the configuration forbids/
+  await rejects(at.images.pull({ image: `${at.registry.host}/a` }), 'failed-precondition', why)
   await assertNothingLeft(at)
 })
 

@@ -59,14 +59,33 @@ function isFor(signed: string, reference: ImageReference, identity: SignedIdenti
     case 'matchExact':
       return fullName(signed) === formatReference(reference)
     case 'matchRepoDigestOrExact':
-      return reference.digest !== undefined
-        ? repository === reference.name
-        : fullName(signed) === formatReference(reference)
+      return matchesRepoDigestOrExact(signed, reference)
+    case 'remapIdentity': {
+      const meant = remapped(reference, identity)
+      return meant !== undefined && matchesRepoDigestOrExact(signed, meant)
+    }
     case 'exactReference':
       return fullName(signed) !== undefined && fullName(signed) === fullName(identity.dockerReference)
     case 'exactRepository':
       return repository === repositoryOf(identity.dockerRepository)
   }
+}
+
+function matchesRepoDigestOrExact(signed: string, reference: ImageReference): boolean {
+  if (reference.digest !== undefined) return repositoryOf(signed) === reference.name
+  return fullName(signed) === formatReference(reference)
+}
+
+/** The name that the image was signed under before it came to a mirror; its own when it is not below `prefix`. */
+function remapped(
+  reference: ImageReference,
+  { prefix, signedPrefix }: { readonly prefix: string; readonly signedPrefix: string },
+): ImageReference | undefined {
+  const name = formatReference(reference)
+  const rest = name.startsWith(prefix) ? name.slice(prefix.length) : undefined
+  // Whole parts only; a colon with a slash after it is the port of another host.
+  if (rest === undefined || !/^($|[/@]|:[^/]*$)/.test(rest)) return reference
+  return read(`${signedPrefix}${rest}`, (meant) => meant)
 }
 
 /** Of a name with tag or digest; a bare repository, which cosign writes, is not one with `latest`. */
@@ -79,7 +98,7 @@ function repositoryOf(text: string): string | undefined {
   return read(text, ({ name }) => name)
 }
 
-function read(text: string, pick: (reference: ImageReference) => string): string | undefined {
+function read<T>(text: string, pick: (reference: ImageReference) => T): T | undefined {
   try {
     return pick(parseReference(text))
   } catch {

@@ -34,13 +34,14 @@ export async function approve(
   for (const requirement of requirements) {
     if (requirement.type === 'insecureAcceptAnything') continue
     if (requirement.type === 'reject') throw signatureRefused(image, 'the signature policy rejects it')
-    const key = await keyOf(requirement, image)
+    const keys = await keysOf(requirement, image)
     signatures ??= (await Promise.all(digests.map((digest) => signaturesOf(client, digest)))).flat()
     if (signatures.length === 0) throw signatureRefused(image, 'a signature was required, but no signature exists')
     const failures: string[] = []
-    const isSigned = signatures.some((signature) => {
+    const pairs = signatures.flatMap((signature) => keys.map((key) => ({ ...signature, key })))
+    const isSigned = pairs.some((pair) => {
       try {
-        checkSignature({ ...signature, key, digests, reference, identity: requirement.signedIdentity })
+        checkSignature({ ...pair, digests, reference, identity: requirement.signedIdentity })
         return true
       } catch (error) {
         failures.push(messageOf(error))
@@ -51,12 +52,23 @@ export async function approve(
   }
 }
 
-async function keyOf(requirement: Extract<Requirement, { type: 'sigstoreSigned' }>, image: string) {
-  const { keyPath, keyData } = requirement
+/** The keys of which one suffices. */
+async function keysOf(requirement: Extract<Requirement, { type: 'sigstoreSigned' }>, image: string) {
+  const { keyPath, keyPaths = [], keyData, keyDatas = [] } = requirement
+  const files = keyPath === undefined ? keyPaths : [keyPath]
+  const data = keyData === undefined ? keyDatas : [keyData]
+  const reading = (name: string, read: () => Promise<Buffer> | Buffer) => keyOf(name, image, read)
+  return await Promise.all([
+    ...files.map((path) => reading(path, () => readFile(path))),
+    ...data.map((text) => reading('in the policy', () => Buffer.from(text, 'base64'))),
+  ])
+}
+
+async function keyOf(name: string, image: string, read: () => Promise<Buffer> | Buffer) {
   try {
-    return parsePublicKey(keyPath === undefined ? Buffer.from(keyData ?? '', 'base64') : await readFile(keyPath))
+    return parsePublicKey(await read())
   } catch (error) {
-    throw signatureRefused(image, `the key ${keyPath ?? 'in the policy'} cannot be used (${messageOf(error)})`, error)
+    throw signatureRefused(image, `the key ${name} cannot be used (${messageOf(error)})`, error)
   }
 }
 
