@@ -5,9 +5,21 @@ import { held } from './held.ts'
 import { logs } from './logs.ts'
 import { parallel } from './parallel.ts'
 import { pod } from './pod.ts'
+import { probesAtOnce } from './probes.ts'
 import { pull } from './pull.ts'
 import { start } from './start.ts'
 import { streams } from './streams.ts'
 
 /** In the order in which they run. */
-export const allCases: readonly Case[] = [pod, parallel, cpuOfPod, execSync, logs, streams, pull, start, held]
+export const allCases: readonly Case[] = [
+  pod,
+  parallel,
+  cpuOfPod,
+  execSync,
+  probesAtOnce,
+  logs,
+  streams,
+  pull,
+  start,
+  held,
+]
