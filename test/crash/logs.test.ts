@@ -114,7 +114,7 @@ test('every line once and in order, whatever is killed', { timeout: (seconds + 1
   for (const pod of pods) await client.removeSandbox(pod)
 })
 
-test('containers that end while berthd and their shim are dead', { timeout: 60_000 }, async (t) => {
+test('containers that end while berthd and their shim are dead', { timeout: 120_000 }, async (t) => {
   const { berthd, client, folder } = await setUp(t)
   const pod = await client.runSandbox(client.sandboxConfig('ending'))
   const wait = 'echo waiting; while ! [ -e /test/go ]; do sleep 0.01; done; '

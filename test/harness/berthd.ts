@@ -89,7 +89,7 @@ export class Berthd {
         if (started.exitCode !== null || started.signalCode !== null) return 'ended'
         return (await canConnect(this.place.socket)) ? 'serves' : undefined
       },
-      20_000,
+      40_000,
     ).then((outcome) => {
       if (outcome === 'ended') throw new Error(`berthd ended at its start:\n${this.log(20)}`)
     })
