@@ -8,6 +8,7 @@ import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { makeFifo, openFifoForContainer } from '../../src/linux/fifo.ts'
 import { assertCounted, printNumbers } from '../harness/counting.ts'
+import { eventually } from '../harness/eventually.ts'
 
 /** For a longer run by hand: how long the reader is killed again and again, at least, in seconds. */
 const seconds = Number(process.env.BERTH_LOG_SECONDS ?? 0)
@@ -66,6 +67,9 @@ test('the reader of a container is killed while it reads, and its log renamed: e
       renameSync(log, `${log}.${String(renamed++).padStart(6, '0')}`)
       if (round % 4 === 0) reader.kill('SIGUSR2')
       await delay(Math.random() * 20)
+    } else if (!existsSync(log)) {
+      reader.kill('SIGUSR2')
+      await eventually('there is a new log', () => existsSync(log) || undefined)
     }
     reader.kill('SIGKILL')
     await ended
