@@ -50,16 +50,16 @@ async function probeAtOnce(
   containerId: string,
 ): Promise<{ readonly seconds: number; readonly versions: readonly number[] }> {
   const began = performance.now()
-  let running = true
+  const over = new AbortController()
   const all = Promise.all(
     Array.from({ length: probes }, () => cri.runtime.execSync({ containerId, cmd: ['true'], timeout: 60n })),
   ).finally(() => {
-    running = false
+    over.abort()
   })
   // It is waited for below.
   all.catch(() => {})
   const versions: number[] = []
-  while (running) {
+  while (!over.signal.aborted) {
     const start = performance.now()
     await cri.runtime.version({})
     versions.push(performance.now() - start)
