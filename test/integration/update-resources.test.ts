@@ -142,7 +142,12 @@ test('requests that make no sense change nothing', options, async (t) => {
   assert.deepEqual(await inForce(container), { memory: String(64n * MiB), quota: '20000' })
 
   const resources = { cpuShares: 1000n, memoryLimitInBytes: 100n * MiB }
-  await client.runtime.updatePodSandboxResources({ podSandboxId: pod, resources })
+  const overhead = { cpuShares: 10n }
+  await client.runtime.updatePodSandboxResources({ podSandboxId: pod, resources, overhead })
+  const { info } = await client.runtime.podSandboxStatus({ podSandboxId: pod, verbose: true })
+  const shown = JSON.parse(info.info ?? '{}') as { config: { linux: Record<'resources' | 'overhead', object> } }
+  assert.deepEqual(shown.config.linux.overhead, { cpuShares: '10' })
+  assert.deepEqual(shown.config.linux.resources, { cpuShares: '1000', memoryLimitInBytes: String(100n * MiB) })
   await assertFails(
     client.runtime.updatePodSandboxResources({ podSandboxId: pod, resources: { cpuQuota: -5n } }),
     'INVALID_ARGUMENT',
