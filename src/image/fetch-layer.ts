@@ -49,6 +49,8 @@ export async function fetchLayer(workshop: LayerWorkshop, request: LayerRequest)
           tracker.stage = 'present'
           tracker.downloadedBytes = () => descriptor.size
           tracker.unpackedBytes = () => descriptor.size
+          // A berthd that was killed after it had recorded the layer did not come to this.
+          await workshop.folders.discardIngest(descriptor.digest)
           return
         }
         await slots.run(() => fetchMissing(workshop, request, 1))
@@ -103,6 +105,8 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     await blob.discard()
   } catch (error) {
     folders.discardStaging(number)
+    // Finished, but without a record it is nobody's.
+    if (store.layer(diffId)?.number !== number) folders.discardLayer(number)
     const failure = toBerthError(request.signal.aborted ? request.signal.reason : error, image, workshop.root)
     // What is wrong or too large must not be gone on with; a part that a broken connection has left may be.
     if (!isResumable(failure)) await blob.discard()

@@ -13,10 +13,10 @@ import type { FaultPointName } from './fault-point-names.ts'
  */
 export interface Fault {
   readonly point: FaultPointName
-  /** The how manieth passing of the point, by one process since the fault is armed; 1 when absent. */
+  /** Which passing of the point it is, counted by each process since the fault was armed; the first when absent. */
   readonly passing?: number
-  /** Processes that are killed (SIGKILL), in this order; the one that passes the point may be among them. */
-  readonly kill?: readonly number[]
+  /** Processes that are killed (SIGKILL), in this order; `self` is the one that passes the point. */
+  readonly kill?: readonly (number | 'self')[]
   /** Holds the process up for that long, in milliseconds, with everything that it does: as a disk that hangs does. */
   readonly delayMs?: number
   /** Throws an error with that message. */
@@ -65,7 +65,7 @@ function pass(folder: string, name: FaultPointName): void {
 }
 
 function act({ point, kill = [], delayMs, error }: Fault): void {
-  for (const pid of kill) process.kill(pid, 'SIGKILL')
+  for (const pid of kill) process.kill(pid === 'self' ? process.pid : pid, 'SIGKILL')
   if (delayMs !== undefined) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, delayMs)
   if (error !== undefined) throw operationFailed(`${error} (a fault of a test, at ${point})`)
 }

@@ -3,7 +3,7 @@ import { Socket } from 'node:net'
 import { operationFailed } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { leaveEmptyRoot } from './empty-root.ts'
-import { bindMount } from './mount.ts'
+import { bindMount, unmount } from './mount.ts'
 import { createPipe } from './pipe.ts'
 import type { Reaper } from './reaper.ts'
 import { kill, spawn } from './spawn.ts'
@@ -97,6 +97,8 @@ export async function startPodInit(reaper: Reaper, request: PodInitRequest): Pro
     const pid = await untilReady(reaper, launched, words.read)
     faultPoint('pod-init:started')
     leaveEmptyRoot(pid)
+    // An init that did not come to stay may have left its namespace there.
+    unmount(request.path)
     writeFileSync(request.path, '')
     bindMount(`/proc/${pid}/ns/pid`, request.path)
     faultPoint('pod-init:pinned')

@@ -1,4 +1,4 @@
-import { closeSync, readFileSync, writeFileSync } from 'node:fs'
+import { closeSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf, operationFailed } from '../lib/errors.ts'
 import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
@@ -15,7 +15,7 @@ const initId = 65535
  * The init of a shared PID namespace: the one case in which a pod has a process of its own. It waits for ever and reaps what is
  * orphaned to it. Its containers see it as `pause`, as with the other runtimes; there is nothing of the host to be seen in it.
  *
- * It is on record before it is there to stay: a crash on the way leaves none.
+ * It is on record before it is there to stay: a crash on the way leaves none, or one that {@link stopInfraProcess} finds.
  *
  * @param userns the mapping of the pod's own user namespace
  * @param place moves it into its cgroup
@@ -37,12 +37,9 @@ export async function startInfraProcess(
     path: layout.pidns,
     place,
     id: Math.min(initId, (userns?.size ?? Number.POSITIVE_INFINITY) - 1),
-    record(pid) {
-      const started = startTime(pid)
-      if (started === undefined) throw operationFailed("the init of the pod's PID namespace has ended at once")
-      writeFileSync(infraFile(layout), JSON.stringify({ pid, startTime: started }))
-    },
+    record: (pid) => writeInfra(layout, pid, false),
   })
+  writeInfra(layout, pid, true)
   void reaper.wait(pid)
 }
 
@@ -70,14 +67,32 @@ export function infraProcessAlive(layout: SandboxLayout): boolean {
   return startTime(infra.pid) === infra.startTime
 }
 
-/** The pid of the pod's init; undefined for a pod without one. */
+/** The pid of the pod's init; undefined for a pod without one, or where a crash interrupted its start. */
 export function infraProcessPid(layout: SandboxLayout): number | undefined {
-  return readInfra(layout)?.pid
+  const infra = readInfra(layout)
+  if (!infra) return undefined
+  return infra.starting ? undefined : infra.pid
 }
 
-function readInfra(layout: SandboxLayout): { readonly pid: number; readonly startTime: string } | undefined {
+interface Infra {
+  readonly pid: number
+  readonly startTime: string
+  /** Whether it stays is not sure yet: nothing was put into its namespace. */
+  readonly starting?: boolean
+}
+
+function writeInfra(layout: SandboxLayout, pid: number, stays: boolean): void {
+  const started = startTime(pid)
+  if (started === undefined) throw operationFailed("the init of the pod's PID namespace has ended at once")
+  const infra: Infra = { pid, startTime: started, ...(!stays && { starting: true }) }
+  const file = infraFile(layout)
+  writeFileSync(`${file}.new`, JSON.stringify(infra))
+  renameSync(`${file}.new`, file)
+}
+
+function readInfra(layout: SandboxLayout): Infra | undefined {
   try {
-    return JSON.parse(readFileSync(infraFile(layout), 'utf8')) as { pid: number; startTime: string }
+    return JSON.parse(readFileSync(infraFile(layout), 'utf8')) as Infra
   } catch (error) {
     // Cut off on a full disk, before there was a process.
     if (errnoOf(error) === 'ENOENT' || error instanceof SyntaxError) return undefined

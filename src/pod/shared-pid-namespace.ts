@@ -4,7 +4,7 @@ import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podUserNamespace } from '../oci/spec/user-namespace.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 import { placeInfraProcess } from './infra-cgroup.ts'
-import { infraProcessPid, startInfraProcess } from './infra-process.ts'
+import { infraProcessPid, startInfraProcess, stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
 import { watchInfraProcess } from './watch-infra.ts'
 
@@ -24,6 +24,8 @@ export function makeSharedPidNamespace(parts: PodParts, sandbox: SandboxRecord):
     async () => {
       const layout = parts.layout.sandbox(sandbox.id)
       if (infraProcessPid(layout) !== undefined) return
+      // Of a start that a crash has interrupted.
+      stopInfraProcess(layout)
       const options = sandbox.config.linux?.securityContext?.namespaceOptions
       await startInfraProcess(parts.reaper, layout, podNamespaces(options), podUserNamespace(options), (pid) =>
         placeInfraProcess(parts, sandbox, pid),

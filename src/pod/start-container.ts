@@ -4,13 +4,14 @@ import { shortId } from '../lib/ids.ts'
 import type { ShimClient } from '../shim/client.ts'
 import type { ContainerLaunch } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import type { SetStage } from '../state/operations.ts'
 import { recordEvent } from './container-events.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 
 /**
  * Starts a created container. One that cannot be started becomes EXITED with the reason StartError and can be removed. The
- * same request again, while the first is under way, joins it.
+ * same request again joins the first one while that is under way, and is no error for a container that runs.
  */
 export function startContainer(parts: PodParts, id: string): Promise<void> {
   const container = getContainer(parts, id)
@@ -18,6 +19,8 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
     { name: 'StartContainer', key: container.id, fingerprint: '' },
     async (setStage) => {
       const { state } = getContainer(parts, container.id)
+      // The answer to the first request was lost, together with berthd or with its client.
+      if (state.phase === 'running') return
       if (state.phase !== 'created') {
         throw failedPrecondition(
           `container "${container.id}" is ${state.phase}: only a created container can be started`,
@@ -28,21 +31,32 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
       }
       recordEvent(parts, container.id, { type: 'start' })
-      faultPoint('start-container:recorded')
-      setStage('asking NRI plugins')
-      await parts.nri
-        .startContainer(getContainer(parts, container.id))
-        .catch((error) => failed(parts, container, error))
-      const { phase } = getContainer(parts, container.id).state
-      if (phase !== 'starting')
-        throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
-      setStage('waiting for its shim')
-      const shim = await parts.shims.get(sandbox.shim).catch((error) => failed(parts, container, error))
+      const shim = await readyShim(parts, container, sandbox.shim, setStage)
       setStage('waiting for the OCI runtime')
       await finishStart(parts, shim, container)
     },
     () => failedPrecondition(`container "${container.id}" is being started`),
   )
+}
+
+/** The last before its shim is asked. */
+async function readyShim(
+  parts: PodParts,
+  container: ContainerRecord,
+  name: string,
+  setStage: SetStage,
+): Promise<ShimClient> {
+  try {
+    faultPoint('start-container:recorded')
+    setStage('asking NRI plugins')
+    await parts.nri.startContainer(getContainer(parts, container.id))
+    const { phase } = getContainer(parts, container.id).state
+    if (phase !== 'starting') throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
+    setStage('waiting for its shim')
+    return await parts.shims.get(name)
+  } catch (error) {
+    return failed(parts, container, error)
+  }
 }
 
 /** Has the shim start the container, or joins the start that it is at, and records what came of it. */
@@ -61,10 +75,12 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
     if (error instanceof BerthError && error.code === 'unavailable') throw error
+    await parts.cgroups.kill(container.cgroup)
     failed(parts, container, error)
   }
 }
 
+/** What is on record as not started does not run: the caller has seen to that. */
 function failed(parts: PodParts, container: ContainerRecord, error: unknown): never {
   const message = messageOf(error)
   recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })

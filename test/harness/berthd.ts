@@ -105,6 +105,14 @@ export class Berthd {
     await this.#signal('SIGKILL')
   }
 
+  /** Waits until a berthd that was killed by other hands has ended. */
+  async died(): Promise<void> {
+    const running = this.#process
+    if (!running) return
+    await eventually('berthd has died', () => running.exitCode ?? running.signalCode ?? undefined)
+    this.#process = undefined
+  }
+
   async restart(): Promise<void> {
     await this.stop()
     await this.start()
@@ -113,6 +121,15 @@ export class Berthd {
   /** The last lines of berthd's log. */
   log(lines = Number.POSITIVE_INFINITY): string {
     return readFileSync(this.place.logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n')
+  }
+
+  /** The last lines of the log, without those of a test that asks again and again. */
+  #story(): string {
+    const lines = this.log().split('\n')
+    return lines
+      .filter((line) => !/"level":20,.*"rpc":"(List|\w+Status")/.test(line))
+      .slice(-60)
+      .join('\n')
   }
 
   /** The machine as it is now, with every file of this berthd, to compare with {@link assertAsAt}. */
@@ -167,7 +184,7 @@ export class Berthd {
     } catch (error) {
       if (hasPassed(t)) throw error
     } finally {
-      if (!hasPassed(t)) process.stderr.write(`\nThe log of berthd in "${t.name}":\n${this.log(60)}\n\n`)
+      if (!hasPassed(t)) process.stderr.write(`\nThe log of berthd in "${t.name}":\n${this.#story()}\n\n`)
       removeSurroundings(this.place)
     }
   }
