@@ -108,7 +108,11 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   })
   const shims = new ShimPool(
     { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },
-    { onExit: (exit) => pods.onExit(exit), onLost: (shim) => pods.onShimLost(shim) },
+    {
+      onExit: (exit) => pods.onExit(exit),
+      onConnected: (shim, client) => pods.onShimConnected(shim, client),
+      onLost: (shim) => pods.onShimLost(shim),
+    },
   )
   database.loaded()
   const records = recordKeeping({ database, sandboxes, containers, network, images, log })

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from '../gen/cri_pb.ts'
 import { failedPrecondition, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
+import type { ShimClient } from '../shim/client.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Operation } from '../state/operations.ts'
@@ -28,6 +29,7 @@ import { runSandbox } from './run-sandbox.ts'
 import { startContainer } from './start-container.ts'
 import { stopContainer } from './stop-container.ts'
 import { stopSandbox } from './stop-sandbox.ts'
+import { Takeovers } from './takeovers.ts'
 import { updateContainerResources, updateSandboxResources } from './update-resources.ts'
 
 /** Time between two looks for what nobody owns, in milliseconds. */
@@ -37,11 +39,13 @@ const reconcileMs = 60_000
 export class Pods {
   readonly #parts: PodParts
   readonly #reconciler: Reconciler
+  readonly #takeovers: Takeovers
   #rounds: NodeJS.Timeout | undefined
 
   constructor(parts: PodParts) {
     this.#parts = parts
     this.#reconciler = new Reconciler(parts)
+    this.#takeovers = new Takeovers(parts)
   }
 
   /**
@@ -49,7 +53,7 @@ export class Pods {
    * wait for that.
    */
   async recover(): Promise<void> {
-    await recover(this.#parts)
+    await recover(this.#parts, this.#takeovers)
     const round = () => {
       this.reconcile().catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
     }
@@ -222,9 +226,12 @@ export class Pods {
   /** A shim has died: a new one takes its containers over. */
   onShimLost(shim: string): void {
     this.#parts.log.warn({ shim }, 'a shim has died; a new one takes over its containers')
-    reattachContainers(this.#parts, shim).catch((error) => {
-      this.#parts.log.error({ shim, error: messageOf(error) }, 'the containers of a dead shim were not taken over')
-    })
+    this.#takeovers.begin(shim)
+  }
+
+  /** A shim is there, be it an old one or a new one: its containers are taken up. */
+  onShimConnected(shim: string, client: ShimClient): Promise<void> {
+    return reattachContainers(this.#parts, shim, client)
   }
 }
 

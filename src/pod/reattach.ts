@@ -1,4 +1,5 @@
-import { messageOf } from '../lib/errors.ts'
+import { setTimeout as delay } from 'node:timers/promises'
+import { BerthError, messageOf } from '../lib/errors.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
@@ -15,30 +16,74 @@ import { readEnding, writeEnding } from './ending.ts'
 import type { PodParts } from './parts.ts'
 import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
 
+/** Waits before trying again what failed, in milliseconds. */
+const retryDelays = [500, 1_000, 2_000, 5_000, 10_000, 30_000, 60_000]
+
 /**
  * Takes up the containers of a shim again: of one that ran on while berthd was away, or of a new one that follows a dead
  * one. Every container comes out running under that shim, or with its exit on record.
  */
-export async function reattachContainers(parts: PodParts, shimName: string): Promise<void> {
-  const mine = [...parts.containers.all()].filter((container) => {
+export async function reattachContainers(parts: PodParts, shimName: string, shim: ShimClient): Promise<void> {
+  if (await reattachAll(parts, shimName, shim)) return
+  void keepTrying(parts, shimName, shim)
+}
+
+/** Whether the shim has containers that run, or may. */
+export function hasContainers(parts: PodParts, shimName: string): boolean {
+  return containersOf(parts, shimName).length > 0
+}
+
+function containersOf(parts: PodParts, shimName: string): ContainerRecord[] {
+  return [...parts.containers.all()].filter((container) => {
     const { phase } = container.state
     const alive = phase === 'starting' || phase === 'running' || phase === 'unknown'
     return alive && parts.sandboxes.get(container.sandboxId)?.shim === shimName
   })
-  if (mine.length === 0) return
-  const shim = await parts.shims.get(shimName)
+}
+
+/** What stood in the way may pass: a full disk, too many open files. */
+async function keepTrying(parts: PodParts, shimName: string, shim: ShimClient): Promise<void> {
+  const closed = shim.closed.then(() => 'closed')
+  for (const wait of retryDelays) {
+    if ((await Promise.race([closed, delay(wait, undefined, { ref: false })])) === 'closed') return
+    try {
+      if (await reattachAll(parts, shimName, shim)) return
+    } catch (error) {
+      parts.log.warn({ shim: shimName, error: messageOf(error) }, 'containers are not taken up again yet')
+    }
+  }
+}
+
+/**
+ * Answers whether all of them are taken up. One that cannot be is unknown until it can.
+ *
+ * @throws unavailable when the shim has gone
+ */
+async function reattachAll(parts: PodParts, shimName: string, shim: ShimClient): Promise<boolean> {
+  const mine = containersOf(parts, shimName)
+  if (mine.length === 0) return true
   const { containers } = await shim.request('list', null)
   const known = new Map(containers.map((container) => [container.id, container]))
+  let all = true
   for (const container of mine) {
     try {
       await reattach(parts, shim, container, known.get(container.id))
     } catch (error) {
-      const message = `it cannot be taken up again: ${messageOf(error)}`
-      parts.log.error({ container: container.id, error: messageOf(error) }, 'a container cannot be taken up again')
-      if (container.state.phase !== 'starting') recordEvent(parts, container.id, { type: 'lost', message })
-      else recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
+      if (error instanceof BerthError && error.code === 'unavailable') throw error
+      all = false
+      await giveUp(parts, container, error)
     }
   }
+  return all
+}
+
+async function giveUp(parts: PodParts, container: ContainerRecord, error: unknown): Promise<void> {
+  const { id } = container
+  const message = `it cannot be taken up again: ${messageOf(error)}`
+  parts.log.error({ container: id, error: messageOf(error) }, 'a container cannot be taken up again')
+  if (container.state.phase !== 'starting') return void recordEvent(parts, id, { type: 'lost', message })
+  await parts.cgroups.kill(container.cgroup)
+  recordEvent(parts, id, { type: 'start-failed', at: parts.clock(), message })
 }
 
 async function reattach(
@@ -72,6 +117,7 @@ async function reattach(
   const terminal = parts.pipes.terminal(id)
   const held = terminal === undefined ? {} : { terminal: { holder: process.pid, fd: terminal } }
   await shim.request('adopt', { ...launchOf(parts, container), ...started, ...held })
+  recordEvent(parts, id, { type: 'started', pid: state.pid, at: state.startedAt })
   parts.log.info({ container: id }, 'a shim took over a running container')
   watch(parts, shim, container, state.pid, state.startedAt)
 }
@@ -87,9 +133,12 @@ function joinStart(parts: PodParts, shim: ShimClient, container: ContainerRecord
 async function endInterruptedStart(parts: PodParts, container: ContainerRecord): Promise<void> {
   killStartingRuntime(parts.layout.container(container.id).bundle)
   await parts.cgroups.kill(container.cgroup)
-  await clearRuntime(parts, container)
   const message = 'its start was interrupted: the shim died'
   recordEvent(parts, container.id, { type: 'start-failed', at: parts.clock(), message })
+  // Not waited for: it asks for the shim, which is given out when this is done.
+  clearRuntime(parts, container).catch((error) => {
+    parts.log.warn({ container: container.id, error: messageOf(error) }, 'cannot clear the OCI runtime yet')
+  })
 }
 
 /** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */

@@ -8,10 +8,10 @@ import { findLostRecords } from './find-lost-records.ts'
 import { clearInfraCgroup } from './infra-cgroup.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
-import { reattachContainers } from './reattach.ts'
 import { removeContainerFiles } from './remove-container.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
+import type { Takeovers } from './takeovers.ts'
 import { watchInfraProcess } from './watch-infra.ts'
 
 /** How long half-made sandboxes may hold up the start, in milliseconds: the network plugins that undo them may hang. */
@@ -23,7 +23,7 @@ const restarted = 'the machine was restarted'
  * Brings the records and the machine together after berthd was away, however it ended. Total: no record makes it fail, and
  * none is deleted but for those of operations that no client ever got an id of. The API is served after this.
  */
-export async function recover(parts: PodParts): Promise<void> {
+export async function recover(parts: PodParts, takeovers: Takeovers): Promise<void> {
   parts.trash.sweep()
   findLostRecords(parts)
   if (parts.records.rebooted) endAllContainers(parts)
@@ -41,7 +41,7 @@ export async function recover(parts: PodParts): Promise<void> {
     })
   }
   const shims = new Set([...parts.sandboxes.all()].map((sandbox) => sandbox.shim))
-  await Promise.all([...shims].map((shim) => attempt(parts, shim, () => reattachContainers(parts, shim))))
+  await Promise.all([...shims].map((shim) => takeovers.begin(shim)))
   parts.pipes.releaseOthers((id) => mayRun(parts.containers.get(id)?.state.phase))
   for (const sandbox of [...parts.sandboxes.all()]) {
     await attempt(parts, sandbox.id, async () => takeUpSandbox(parts, sandbox))

@@ -22,9 +22,12 @@ const socket = values.socket
 if (socket === undefined || values.log === undefined) throw new Error('berth-shim needs --socket and --log')
 
 const log = createLogger('berth-shim', 'info', openSync(values.log, 'a', 0o640))
-process.on('uncaughtException', (error) =>
-  log.error({ error: messageOf(error), stack: error.stack }, 'a bug: uncaught'),
-)
+let isReady = false
+process.on('uncaughtException', (error) => {
+  log.error({ error: messageOf(error), stack: error.stack }, 'a bug: uncaught')
+  // Nobody counts on it yet, and its starter sees that it has gone.
+  if (!isReady) process.exit(1)
+})
 // It leads a session of its own, but a service manager may still signal its whole group: only berthd ends a shim.
 for (const signal of ['SIGHUP', 'SIGINT', 'SIGPIPE'] as const) process.on(signal, () => {})
 
@@ -44,6 +47,7 @@ server.listen(socket, () => {
   log.info({ socket }, 'ready')
   faultPoint('shim-process:listening')
   tellStarter()
+  isReady = true
 })
 process.umask(0o022)
 

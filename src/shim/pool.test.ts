@@ -14,7 +14,7 @@ import { startShim } from './start.ts'
 function poolIn(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-pool-'))
   const lost: string[] = []
-  const listener = { onExit() {}, onLost: (shim: string) => void lost.push(shim) }
+  const listener = { onExit() {}, async onConnected() {}, onLost: (shim: string) => void lost.push(shim) }
   const pool = new ShimPool({ folder, entry: '/none', podsPerProcess: 1, log: silentLogger }, listener)
   t.after(() => {
     pool[Symbol.dispose]()

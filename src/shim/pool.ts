@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BerthError, errnoOf, messageOf } from '../lib/errors.ts'
+import { BerthError, errnoOf, messageOf, unavailable } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { processesWithArgument } from '../linux/find-processes.ts'
 import { kill } from '../linux/spawn.ts'
@@ -22,6 +22,11 @@ export interface ShimPoolOptions {
 export interface ShimPoolListener {
   /** A container has ended, is drained and on record. */
   onExit(exit: ContainerExit): void
+  /**
+   * A connection to a shim was made, also to one that was just started in the place of a dead one. Whoever asks for the shim
+   * waits for this: its containers are its own again then. A failure closes the connection.
+   */
+  onConnected(shim: string, client: ShimClient): Promise<void>
   /** A shim has died; its containers run on. */
   onLost(shim: string): void
 }
@@ -91,7 +96,20 @@ export class ShimPool implements Disposable {
 
   /** A connection to the shim, which is started when it is not there. */
   get(shim: string): Promise<ShimClient> {
-    return this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#connectOrStart(shim, onClose))
+    if (this.#closing) return Promise.reject(unavailable('berthd is stopping'))
+    return this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#prepared(shim, onClose))
+  }
+
+  async #prepared(shim: string, onClose: () => void): Promise<ShimClient> {
+    const client = await this.#connectOrStart(shim, onClose)
+    this.#watch(shim, client)
+    try {
+      await this.#listener.onConnected(shim, client)
+      return client
+    } catch (error) {
+      client[Symbol.dispose]()
+      throw error
+    }
   }
 
   #keep(shim: string, open: (onClose: () => void) => Promise<ShimClient>): Promise<ShimClient> {
@@ -105,7 +123,7 @@ export class ShimPool implements Disposable {
       if (forget() && !this.#closing && this.#pods.has(shim)) this.#listener.onLost(shim)
     })
     this.#clients.set(shim, client)
-    client.then((connected) => this.#watch(shim, connected), forget)
+    client.catch(forget)
     return client
   }
 
@@ -122,6 +140,13 @@ export class ShimPool implements Disposable {
     void client.closed.then(() => heartbeat[Symbol.dispose]())
   }
 
+  /** Without the rest: it is about to end. */
+  async #watched(shim: string, onClose: () => void): Promise<ShimClient> {
+    const client = await this.#connect(shim, onClose)
+    this.#watch(shim, client)
+    return client
+  }
+
   async #connectOrStart(shim: string, onClose: () => void): Promise<ShimClient> {
     try {
       return await this.#connect(shim, onClose)
@@ -130,6 +155,17 @@ export class ShimPool implements Disposable {
       if (!gone && !isAbsent(error)) throw error
       if (gone) this.#log.warn({ shim, error: messageOf(error) }, 'a shim is replaced')
     }
+    try {
+      return await this.#start(shim, onClose)
+    } catch (error) {
+      // It was killed before anybody could count on it: those who wait for it need not know.
+      if (!(error instanceof BerthError && error.code === 'unavailable')) throw error
+      this.#log.warn({ shim, error: messageOf(error) }, 'a shim is started again')
+      return this.#start(shim, onClose)
+    }
+  }
+
+  async #start(shim: string, onClose: () => void): Promise<ShimClient> {
     const { folder, entry } = this.#options
     const pid = await startShim({ entry, socket: this.#socket(shim), log: join(folder, `${shim}.log`) })
     this.#log.info({ shim, shimPid: pid }, 'started a shim')
@@ -171,7 +207,7 @@ export class ShimPool implements Disposable {
   async #end(shim: string): Promise<void> {
     this.#ending.add(shim)
     try {
-      const client = await (this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#connect(shim, onClose)))
+      const client = await (this.#clients.get(shim) ?? this.#keep(shim, (onClose) => this.#watched(shim, onClose)))
       await client.request('shutdown', null, AbortSignal.timeout(endPatience))
       await Promise.race([client.closed, delay(endPatience, undefined, { ref: false })])
     } catch (error) {

@@ -1,4 +1,4 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
 import { readProcessStat } from '../linux/process-stat.ts'
@@ -22,7 +22,26 @@ export function forgetStartingRuntime(bundle: string): void {
 export function killStartingRuntime(bundle: string): void {
   const runtime = read(bundle)
   // The pid may have come to mean another process.
-  if (runtime && readProcessStat(runtime.pid)?.startTime === runtime.startTime) kill(-runtime.pid, 'SIGKILL')
+  if (runtime && readProcessStat(runtime.pid)?.startTime !== runtime.startTime) return
+  // Without a record the shim may have died before it could write it.
+  const pid = runtime?.pid ?? findRuntime(bundle)
+  if (pid !== undefined) kill(-pid, 'SIGKILL')
+}
+
+/** The process that leads a session of its own and has the bundle among its arguments. */
+function findRuntime(bundle: string): number | undefined {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number)
+    .find((pid) => argumentsOf(pid).includes(bundle) && readProcessStat(pid)?.session === pid)
+}
+
+function argumentsOf(pid: number): string[] {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+  } catch {
+    return []
+  }
 }
 
 function read(bundle: string): { readonly pid: number; readonly startTime: string } | undefined {

@@ -10,12 +10,8 @@ let held: Server | undefined
 
 /**
  * Takes the machine for this process until it ends: tests that compare the machine before and after run one at a time,
-<<<<<<< HEAD
  * also when two people run `npm test` on one machine. Those that share it (BERTH_TESTS_SHARE_MACHINE=1) compare only what bears
  * their own sign, and need not wait.
-=======
- * also when two people run `npm test` on one machine. Those that share it (`BERTH_TESTS_SHARE_MACHINE=1`) do not.
->>>>>>> 6060f4f (wip crash suite)
  */
 export async function takeMachine(): Promise<void> {
   if (process.env.BERTH_TESTS_SHARE_MACHINE === '1') return

@@ -270,6 +270,7 @@ export const reopenLog: Scenario = {
 /** The shim dies, and another takes its containers over. */
 export const takeOver: Scenario = {
   operation: 'a shim dies',
+  replacesShim: true,
   points: [
     'shim-process:spawned',
     'shim-process:begun',

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly operation: string
   /** In the order in which they are passed. */
   readonly points: readonly FaultPointName[]
+  /** Another shim is there afterwards, of which berthd holds other things than of the one before. */
+  readonly replacesShim?: true
   /** Victims that make no sense at a point, with the reason. */
   readonly except?: Partial<Record<FaultPointName, Partial<Record<Victim, string>>>>
   /** Brings the machine to where the operation can begin. */
