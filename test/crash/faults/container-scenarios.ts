@@ -267,6 +267,23 @@ export const reopenLog: Scenario = {
   },
 }
 
+/** A container prints, which the neighbour does all the time. */
+export const print: Scenario = {
+  operation: 'a container prints',
+  points: ['shim-output:taken', 'shim-output:appended'],
+  except: {
+    'shim-output:taken': { error: 'nothing there can fail' },
+    'shim-output:appended': { error: 'what can fail is its answer, of which the tests of the log speak' },
+  },
+  async prepare(world) {
+    return {
+      act: () => world.neighbourGoesOn(),
+      retry: () => world.neighbourGoesOn(),
+      async clean() {},
+    }
+  },
+}
+
 /** The shim dies, and another takes its containers over. */
 export const takeOver: Scenario = {
   operation: 'a shim dies',

@@ -1,0 +1,28 @@
+/**
+ * `npm run crash`: the whole crash suite, of which `npm test` runs a part: every operation is interrupted at every fault point by
+ * each victim. Prints the matrix. Needs root, and what `npm test` needs; takes five to ten minutes.
+ *
+ *     npm run crash                                 all cases
+ *     npm run crash -- StartContainer shim-start    those with all these words in "operation point victim"
+ */
+import { spawnSync } from 'node:child_process'
+import { delimiter, dirname } from 'node:path'
+import { fail, findNode, root, setup } from './setup.mjs'
+
+try {
+  const words = process.argv.slice(2)
+  await setup({ tests: true })
+  const node = findNode()
+  const result = spawnSync(node, ['test/crash/fault-points.test.ts'], {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: {
+      ...process.env,
+      BERTH_CRASH_CASES: words.join(' ') || 'all',
+      PATH: `${dirname(node)}${delimiter}${process.env.PATH}`,
+    },
+  })
+  process.exit(result.status ?? 1)
+} catch (error) {
+  fail(error)
+}
