@@ -51,7 +51,8 @@ async function readyShim(
     setStage('asking NRI plugins')
     await parts.nri.startContainer(getContainer(parts, container.id))
     const { phase } = getContainer(parts, container.id).state
-    if (phase !== 'starting') throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
+    if (phase !== 'starting')
+      throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
     setStage('waiting for its shim')
     return await parts.shims.get(name)
   } catch (error) {
@@ -75,7 +76,7 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
     if (error instanceof BerthError && error.code === 'unavailable') throw error
-    await parts.cgroups.kill(container.cgroup)
+    if (parts.containers.get(container.id)?.state.phase === 'starting') await parts.cgroups.kill(container.cgroup)
     failed(parts, container, error)
   }
 }
