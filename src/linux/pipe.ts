@@ -34,3 +34,13 @@ export function pipeCapacity(fd: number): number | undefined {
   const bytes: number = libc.fcntl(fd, F_GETPIPE_SZ, 0)
   return bytes === -1 ? undefined : bytes
 }
+
+const F_SETPIPE_SZ = 1031
+
+/**
+ * Makes an empty pipe take so many bytes without anybody reading; false when it may not: root has it up to
+ * /proc/sys/fs/pipe-max-size, mostly 1 MiB (pipe(7)).
+ */
+export function enlargePipe(fd: number, bytes: number): boolean {
+  return libc.fcntl(fd, F_SETPIPE_SZ, bytes) >= bytes
+}

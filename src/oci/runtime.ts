@@ -41,6 +41,17 @@ export interface RunRequest {
   readonly onSpawn?: (pid: number) => void
 }
 
+export type BeginRequest = Pick<RunRequest, 'id' | 'bundle' | 'pidFile' | 'logFile'> & { readonly stdio: RuntimeStdio }
+
+/** A runtime under way. */
+export interface BegunRun {
+  /** It leads a session. */
+  readonly runtimePid: number
+  readonly ended: Promise<ExitStatus>
+  /** Waits for its end and answers as {@link OciRuntime.run}; when the signal aborts, it is killed. */
+  finish(signal: AbortSignal): Promise<{ readonly pid: number }>
+}
+
 export interface ExecRequest extends Omit<RunRequest, 'bundle'> {
   /** The file with the `process` object of the runtime-spec. */
   readonly processFile: string
@@ -71,10 +82,29 @@ export class OciRuntime {
 
   /** Creates and starts a container. On failure something may be left: `delete` with force takes it away. */
   async run(request: RunRequest): Promise<{ readonly pid: number }> {
+    return this.#start('run', this.#runArgs(request), request)
+  }
+
+  /**
+   * Starts the runtime for {@link run} and does not wait for it: when config.json is a pipe, it loads itself and then waits to
+   * read its configuration, before which it does nothing. Throws as `run` does when it cannot be started.
+   */
+  begin(request: BeginRequest): BegunRun {
+    const logBefore = logLength(request.logFile)
+    const args = [...this.#globalArgs(), ...logArgs(request), ...this.#runArgs(request)]
+    const { pid, ended } = this.#spawn(args, request.stdio)
+    return {
+      runtimePid: pid,
+      ended,
+      finish: async (signal) => this.#started('run', await this.#ended(pid, ended, signal), request, logBefore),
+    }
+  }
+
+  #runArgs(request: Omit<RunRequest, 'stdio'>): string[] {
     const args = ['run', '--detach', '--bundle', request.bundle, '--pid-file', request.pidFile]
     if (this.#options.noPivot) args.push('--no-pivot')
     if (request.consoleSocket !== undefined) args.push('--console-socket', request.consoleSocket)
-    return this.#start('run', [...args, request.id], request)
+    return [...args, request.id]
   }
 
   /** Starts one more process in a running container. */
@@ -146,16 +176,25 @@ export class OciRuntime {
   }
 
   async #start(action: string, args: string[], request: Omit<RunRequest, 'bundle'>): Promise<{ pid: number }> {
-    const before = logLength(request.logFile)
-    const log = ['--log', request.logFile, '--log-format', 'json']
-    const status = await this.#withStdio(request.stdio, (stdio) =>
-      this.#spawn([...this.#globalArgs(), ...log, ...args], stdio, request),
-    )
-    if (status.exitCode !== 0) {
-      const message = lastLoggedError(request.logFile, before)
-      throw runtimeFailure(this.#options.name, action, message ?? endOf(status))
-    }
-    return { pid: readPid(request.pidFile) }
+    const { signal, onSpawn } = request
+    if (signal?.aborted) throw this.#cancelled(signal)
+    const logBefore = logLength(request.logFile)
+    const status = await this.#withStdio(request.stdio, async (stdio) => {
+      const { pid, ended } = this.#spawn([...this.#globalArgs(), ...logArgs(request), ...args], stdio)
+      onSpawn?.(pid)
+      return this.#ended(pid, ended, signal)
+    })
+    return this.#started(action, status, request, logBefore)
+  }
+
+  #started(
+    action: string,
+    status: ExitStatus,
+    { logFile, pidFile }: Pick<RunRequest, 'logFile' | 'pidFile'>,
+    logBefore: number,
+  ): { readonly pid: number } {
+    if (status.exitCode === 0) return { pid: readPid(pidFile) }
+    throw runtimeFailure(this.#options.name, action, lastLoggedError(logFile, logBefore) ?? endOf(status))
   }
 
   async #withStdio<T>(stdio: RuntimeStdio | undefined, use: (stdio: RuntimeStdio) => Promise<T>): Promise<T> {
@@ -168,19 +207,19 @@ export class OciRuntime {
     }
   }
 
-  async #spawn(
-    args: readonly string[],
-    stdio: RuntimeStdio,
-    { signal, onSpawn }: Pick<RunRequest, 'signal' | 'onSpawn'>,
-  ): Promise<ExitStatus> {
+  #spawn(args: readonly string[], stdio: RuntimeStdio): { readonly pid: number; readonly ended: Promise<ExitStatus> } {
     const { path, reaper } = this.#options
-    if (signal?.aborted) throw this.#cancelled(signal)
     const pid = this.#startable(() => spawn({ file: path, args, env: environment(), ...stdio, newSession: true }))
-    onSpawn?.(pid)
+    return { pid, ended: reaper.wait(pid) }
+  }
+
+  /** The end of the runtime's process, which is killed with all that it has started when the signal aborts. */
+  async #ended(pid: number, ended: Promise<ExitStatus>, signal: AbortSignal | undefined): Promise<ExitStatus> {
     const onAbort = () => void kill(-pid, 'SIGKILL')
+    if (signal?.aborted) onAbort()
     signal?.addEventListener('abort', onAbort)
     try {
-      const status = await span(this.#options.name, () => reaper.wait(pid))
+      const status = await span(this.#options.name, () => ended)
       if (signal?.aborted && status.signal !== 0) throw this.#cancelled(signal)
       return status
     } finally {
@@ -229,6 +268,10 @@ export class OciRuntime {
   #failure(action: string, result: CommandResult) {
     return runtimeFailure(this.#options.name, action, said(result) || endOf(result))
   }
+}
+
+function logArgs({ logFile }: Pick<RunRequest, 'logFile'>): string[] {
+  return ['--log', logFile, '--log-format', 'json']
 }
 
 /** runc looks for newuidmap and criu on PATH; it gets nothing else of this process's environment. */

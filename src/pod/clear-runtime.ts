@@ -6,6 +6,7 @@ import type { Spec } from '../oci/runtime-spec.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
+import { dropPreparedStart } from './prepare-start.ts'
 
 /** How long the OCI runtime may take to delete a container, in milliseconds. */
 const patienceMs = 20_000
@@ -25,7 +26,7 @@ export function clearRuntime(parts: PodParts, container: ContainerRecord): Promi
 }
 
 async function clear(parts: PodParts, container: ContainerRecord): Promise<void> {
-  if (parts.containers.get(container.id)?.state.phase === 'created') return
+  if (parts.containers.get(container.id)?.state.phase === 'created') return dropPreparedStart(parts, container)
   const sandbox = getSandbox(parts, container.sandboxId)
   const { command, cgroupDriver, plainState } = parts.handlers.of(sandbox)
   const stateFolder = join(command.root, container.id)

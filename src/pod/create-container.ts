@@ -29,6 +29,7 @@ import { recordOfAdjusted } from './nri-adjusted.ts'
 import type { PodParts } from './parts.ts'
 import { outputPipes } from './pipe-holder.ts'
 import { removeContainerFiles } from './remove-container.ts'
+import { prepareStart } from './prepare-start.ts'
 import { podCgroup } from './sandbox-config.ts'
 import { makeSharedPidNamespace, sharesPidNamespace } from './shared-pid-namespace.ts'
 
@@ -176,6 +177,7 @@ async function make(
   }))
   undo.commit()
   faultPoint('create-container:made')
+  if (made) prepareStart(parts, made)
   if (made) parts.nri.containerCreated(made)
   return id
 }

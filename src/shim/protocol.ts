@@ -115,6 +115,8 @@ export interface SupervisedContainer extends TerminalNumber {
 /** The requests, with what they take and answer. */
 export interface ShimRequests {
   hello: { params: { readonly version: number }; result: { readonly version: number; readonly pid: number } }
+  /** The container will most likely be started soon; what can be done before that is done. An older shim does not know this. */
+  prepare: { params: ContainerLaunch; result: null }
   /** Of a container that is being started or was started here already, the answer is that of the first request. */
   start: { params: ContainerLaunch; result: StartedContainer & TerminalNumber }
   /**

@@ -6,6 +6,7 @@ import { Connection } from './connection.ts'
 import { ExecStarter } from './exec-process.ts'
 import { execSync } from './exec-sync.ts'
 import { Guest } from './guest.ts'
+import { PreparedStarts } from './prepared-starts.ts'
 import { protocolVersion, type ShimEvents, type ShimRequests } from './protocol.ts'
 import { SupervisedProcess, type SupervisorParts } from './supervised.ts'
 
@@ -23,6 +24,7 @@ type AnyHandler = (params: unknown, signal: AbortSignal, guest: Guest) => unknow
 export class ShimServer {
   readonly #parts: SupervisorParts
   readonly #containers = new Map<string, SupervisedProcess>()
+  readonly #prepared = new PreparedStarts<SupervisedProcess>()
   readonly #connections = new Set<Connection>()
   readonly #execs: ExecStarter
   readonly #onShutdown: () => void
@@ -55,10 +57,19 @@ export class ShimServer {
   readonly #handlers: Handlers = {
     hello: () => ({ version: protocolVersion, pid: process.pid }),
 
+    prepare: (launch) => {
+      this.#refuseKnown(launch.id)
+      const process = new SupervisedProcess(launch, this.#parts)
+      process.prepare()
+      this.#prepared.add(launch, process)
+      return null
+    },
+
     // A start goes on when its caller has gone: the new berthd finds it in the list.
     start: async (launch) => {
       const known = this.#containers.get(launch.id)
-      const process = known ?? this.#register(launch.id, new SupervisedProcess(launch, this.#parts))
+      const process =
+        known ?? this.#register(launch.id, this.#prepared.take(launch) ?? new SupervisedProcess(launch, this.#parts))
       try {
         return await process.start()
       } catch (error) {
@@ -101,9 +112,11 @@ export class ShimServer {
       return null
     },
 
-    delete: async ({ id, runtime }, signal) => {
+    delete: async ({ id, runtime, forgetOnly }, signal) => {
       faultPoint('shim-delete:asked')
-      await new OciRuntime({ ...runtime, reaper: this.#parts.reaper }).delete({ id, force: true, signal })
+      this.#prepared.drop(id)
+      if (!forgetOnly)
+        await new OciRuntime({ ...runtime, reaper: this.#parts.reaper }).delete({ id, force: true, signal })
       faultPoint('shim-delete:deleted')
       const process = this.#containers.get(id)
       if (process?.running) await process.exited

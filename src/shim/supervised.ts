@@ -11,9 +11,10 @@ import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../lin
 import { oomVictims } from '../linux/oom-victims.ts'
 import { copyDescriptor, openPidfd } from '../linux/pidfd.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
-import { OciRuntime, type RuntimeStdio } from '../oci/runtime.ts'
+import { OciRuntime, type RunRequest, type RuntimeStdio } from '../oci/runtime.ts'
 import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
+import { EarlyRuntime } from './early-runtime.ts'
 import { writeExitRecord } from './exit-record.ts'
 import { readKillNote } from './kill-note.ts'
 import { hasOomPart } from './oom-verdict.ts'
@@ -50,6 +51,7 @@ export class SupervisedProcess {
   readonly #runtime: OciRuntime
   readonly #exited = Promise.withResolvers<ContainerExit>()
   #output: ContainerOutput | undefined
+  #early: EarlyRuntime | undefined
   /** Our hold on a stdin that can end: as long as it is open, it does not. */
   #stdin: number | undefined
   #started: StartedContainer | undefined
@@ -103,8 +105,7 @@ export class SupervisedProcess {
     const request = {
       id,
       bundle,
-      pidFile: join(bundle, 'init.pid'),
-      logFile: join(bundle, 'runtime.log'),
+      ...filesIn(bundle),
       signal,
       onSpawn,
     }
@@ -244,13 +245,45 @@ export class SupervisedProcess {
     }
   }
 
+  /**
+   * Gets the OCI runtime going up to the point where it reads its configuration: the start will most likely follow. When it
+   * does not, {@link giveUp} ends it. For containers without a terminal or stdin.
+   */
+  prepare(): void {
+    const { bundle, id } = this.#launch
+    const stdio = openOutput(bundle, openSync('/dev/null', 'r'))
+    try {
+      this.#early = new EarlyRuntime(this.#runtime, { id, bundle, ...filesIn(bundle), stdio })
+    } finally {
+      closeAll(stdio)
+    }
+  }
+
+  /** For a container that was prepared and is not started. */
+  giveUp(): void {
+    this.#early?.[Symbol.dispose]()
+    this.#early = undefined
+  }
+
+  #proceed(request: RunRequestWithoutStdio): Promise<{ pid: number }> | undefined {
+    const early = this.#early
+    this.#early = undefined
+    const run = early?.proceed()
+    if (!run) return undefined
+    request.onSpawn(run.runtimePid)
+    return run.finish(request.signal)
+  }
+
   async #runWithPipes(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
     const { bundle } = this.#launch
-    const stdio = {
-      stdin: this.#openStdin(),
-      stdout: openFifoForContainer(join(bundle, 'stdout')),
-      stderr: openFifoForContainer(join(bundle, 'stderr')),
+    const early = this.#proceed(request)
+    if (early) {
+      const started = await early
+      faultPoint('shim-start:runtime-ended')
+      this.#output?.readPipes()
+      return started
     }
+    const stdio = openOutput(bundle, this.#openStdin())
     try {
       const started = await this.#runtime.run({ ...request, stdio })
       faultPoint('shim-start:runtime-ended')
@@ -302,7 +335,20 @@ export class SupervisedProcess {
   }
 }
 
-type RunRequestWithoutStdio = Omit<Parameters<OciRuntime['run']>[0], 'stdio' | 'consoleSocket'>
+type RunRequestWithoutStdio = Required<Omit<RunRequest, 'stdio' | 'consoleSocket'>>
+
+function filesIn(bundle: string): { readonly pidFile: string; readonly logFile: string } {
+  return { pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log') }
+}
+
+/** Takes over `stdin`. */
+function openOutput(bundle: string, stdin: number): RuntimeStdio {
+  return {
+    stdin,
+    stdout: openFifoForContainer(join(bundle, 'stdout')),
+    stderr: openFifoForContainer(join(bundle, 'stderr')),
+  }
+}
 
 function closeAll(stdio: RuntimeStdio): void {
   for (const fd of [stdio.stdin, stdio.stdout, stdio.stderr]) closeSync(fd)
