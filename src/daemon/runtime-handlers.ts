@@ -3,6 +3,7 @@ import { basename, join } from 'node:path'
 import { failedPrecondition, invalidArgument } from '../lib/errors.ts'
 import { findProgram } from '../linux/find-program.ts'
 import { canIdMapFolder } from '../linux/user-namespace.ts'
+import { isElf } from '../linux/is-elf.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { loadDefaultApparmorProfile } from '../oci/apparmor.ts'
 import { type HostFacts, probeHostFacts, withRuntime } from '../oci/host-facts.ts'
@@ -75,8 +76,14 @@ async function probed(handler: Configured, host: HostFacts, layout: Layout, reap
   const facts = withRuntime(host, features)
   // Asked last and seldom: only where everything else says yes.
   const userNamespaces = facts.userNamespaces && (await canIdMapFolder(reaper, layout.root))
-  const plainState = features?.keepsPlainState === true && handler.cgroupDriver === 'cgroupfs'
-  return { ...handler, host: { ...facts, userNamespaces }, plainState }
+  const isRuncOrCrun = features?.keepsPlainState === true && isProgramItself(handler.command.path)
+  const plainState = isRuncOrCrun && handler.cgroupDriver === 'cgroupfs'
+  return { ...handler, host: { ...facts, userNamespaces }, plainState, waitsForConfig: isRuncOrCrun }
+}
+
+/** Not a wrapper around one, which may do more, and sooner. */
+function isProgramItself(path: string): boolean {
+  return /^(runc|crun)/.test(basename(path)) && isElf(path)
 }
 
 /** A path that does not exist is reported when a pod asks for it: the runtime may be installed later. */

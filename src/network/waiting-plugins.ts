@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from 'node:fs'
+import { isElf } from '../linux/is-elf.ts'
 
 /**
  * The plugins of the CNI project. Each reads its whole input before it does anything (`skel.PluginMain`), so it can be started
@@ -22,23 +22,7 @@ const patient: ReadonlySet<string> = new Set([
   'vrf',
 ])
 
-const elfMagic = Buffer.from([0x7f, 0x45, 0x4c, 0x46])
-
 /** Whether a plugin waits for its input before it does anything. A script under such a name may not. */
 export function waitsForInput(type: string, file: string): boolean {
   return patient.has(type) && isElf(file)
-}
-
-function isElf(file: string): boolean {
-  const head = Buffer.alloc(elfMagic.length)
-  try {
-    const fd = openSync(file, 'r')
-    try {
-      return readSync(fd, head) === head.length && head.equals(elfMagic)
-    } finally {
-      closeSync(fd)
-    }
-  } catch {
-    return false
-  }
 }

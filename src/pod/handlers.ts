@@ -16,6 +16,8 @@ export interface RuntimeHandler {
   readonly host: HostFacts
   /** All that the runtime keeps of a container that has ended are a folder below its root and the cgroup. */
   readonly plainState?: boolean
+  /** It reads config.json before it does anything else, so that it can be started before that is given to it. */
+  readonly waitsForConfig?: boolean
 }
 
 export class RuntimeHandlers {

@@ -36,5 +36,5 @@ export async function dropPreparedStart(parts: PodParts, container: ContainerRec
 function canBePrepared(parts: PodParts, { sandboxId, config }: ContainerRecord): boolean {
   const sandbox = getSandbox(parts, sandboxId)
   const hasOwnIds = podUserNamespace(sandbox.config.linux?.securityContext?.namespaceOptions) !== undefined
-  return parts.handlers.of(sandbox).plainState === true && !config.tty && !config.stdin && !hasOwnIds
+  return parts.handlers.of(sandbox).waitsForConfig === true && !config.tty && !config.stdin && !hasOwnIds
 }
