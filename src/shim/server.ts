@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream'
-import { alreadyExists, failedPrecondition, notFound, unavailable, unimplemented } from '../lib/errors.ts'
+import { alreadyExists, failedPrecondition, unavailable, unimplemented } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { Connection } from './connection.ts'
@@ -149,7 +149,9 @@ export class ShimServer {
 
   #get(id: string): SupervisedProcess {
     const process = this.#containers.get(id)
-    if (!process) throw notFound('container', id)
+    // berthd asks for what is on record alone: it follows a shim that died, and has not taken this one over yet.
+    if (!process)
+      throw unavailable(`the shim of container "${id}" was replaced and has not taken it over yet; ask again`)
     return process
   }
 
