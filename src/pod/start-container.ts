@@ -4,7 +4,6 @@ import { shortId } from '../lib/ids.ts'
 import type { ShimClient } from '../shim/client.ts'
 import type { ContainerLaunch } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
-import type { SetStage } from '../state/operations.ts'
 import { recordEvent } from './container-events.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -18,6 +17,9 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
   return parts.operations.run(
     { name: 'StartContainer', key: container.id, fingerprint: '' },
     async (setStage) => {
+      // Before its start is on record: what is on record as starting without being known to a new shim counts as interrupted.
+      setStage('waiting for its shim')
+      const shim = await parts.shims.get(getSandbox(parts, container.sandboxId).shim)
       const { state } = getContainer(parts, container.id)
       // The answer to the first request was lost, together with berthd or with its client.
       if (state.phase === 'running') return
@@ -31,7 +33,8 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
       }
       recordEvent(parts, container.id, { type: 'start' })
-      const shim = await readyShim(parts, container, sandbox.shim, setStage)
+      setStage('asking NRI plugins')
+      await askPlugins(parts, container)
       setStage('waiting for the OCI runtime')
       await finishStart(parts, shim, container)
     },
@@ -40,24 +43,16 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
 }
 
 /** The last before its shim is asked. */
-async function readyShim(
-  parts: PodParts,
-  container: ContainerRecord,
-  name: string,
-  setStage: SetStage,
-): Promise<ShimClient> {
+async function askPlugins(parts: PodParts, container: ContainerRecord): Promise<void> {
   try {
     faultPoint('start-container:recorded')
-    setStage('asking NRI plugins')
     await parts.nri.startContainer(getContainer(parts, container.id))
-    const { phase } = getContainer(parts, container.id).state
-    if (phase !== 'starting')
-      throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
-    setStage('waiting for its shim')
-    return await parts.shims.get(name)
   } catch (error) {
-    return failed(parts, container, error)
+    failed(parts, container, error)
   }
+  const { phase } = getContainer(parts, container.id).state
+  if (phase !== 'starting')
+    throw failedPrecondition(`container "${container.id}" is ${phase}: it was stopped meanwhile`)
 }
 
 /** Has the shim start the container, or joins the start that it is at, and records what came of it. */
