@@ -1,5 +1,6 @@
 import type { DescMessage, MessageInitShape, MessageShape } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
+import type { EncodedList } from './encoded-list.ts'
 import type { Services } from './services.ts'
 
 /** One RPC: the answer to a request. `signal` aborts when the client has gone or its deadline has passed. */
@@ -7,7 +8,7 @@ export type Handler<Input extends DescMessage, Output extends DescMessage> = (
   services: Services,
   request: MessageShape<Input>,
   signal: AbortSignal,
-) => MessageInitShape<Output> | Promise<MessageInitShape<Output>>
+) => MessageInitShape<Output> | EncodedList | Promise<MessageInitShape<Output>>
 
 /** One RPC that answers with a stream: it ends when the iterable does, or fails with what that throws. */
 export type StreamHandler<Input extends DescMessage, Output extends DescMessage> = (

@@ -12,6 +12,7 @@ import {
 import { ImageService, RuntimeService } from '../gen/cri_pb.ts'
 import { unimplemented } from '../lib/errors.ts'
 import { CallGate } from './call-gate.ts'
+import { EncodedList } from './encoded-list.ts'
 import { imageHandlers } from './image/handlers.ts'
 import { instrument, type Observers } from './instrument.ts'
 import { runtimeHandlers } from './runtime/handlers.ts'
@@ -75,11 +76,17 @@ function definitionOf(method: DescMethod): ServiceDefinition[string] {
     path: `/${method.parent.typeName}/${method.name}`,
     requestStream: false,
     responseStream: method.methodKind === 'server_streaming',
-    requestSerialize: (message: Message) => Buffer.from(toBinary(method.input, message)),
+    requestSerialize: (message: Message) => bufferOf(toBinary(method.input, message)),
     requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-    responseSerialize: (message: Message) => Buffer.from(toBinary(method.output, message)),
+    responseSerialize: (message: Message | EncodedList) =>
+      message instanceof EncodedList ? message.bytes : bufferOf(toBinary(method.output, message)),
     responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
   }
+}
+
+/** The same memory. */
+function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function unaryCall(
@@ -87,14 +94,15 @@ function unaryCall(
   handler: ((request: Message, signal: AbortSignal) => object | Promise<object>) | undefined,
   observers: Observers,
   gate: CallGate,
-): handleUnaryCall<Message, Message> {
+): handleUnaryCall<Message, Message | EncodedList> {
   return (call, callback) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
     const answer = instrument(method.name, observers, call.request, async () => {
       using _ = gate.enter()
       if (!handler) throw unimplemented(method.name)
-      return create(method.output, (await handler(call.request, gone.signal)) as Record<string, unknown>)
+      const result = await handler(call.request, gone.signal)
+      return result instanceof EncodedList ? result : create(method.output, result as Record<string, unknown>)
     })
     answer.then((message) => callback(null, message), callback)
   }

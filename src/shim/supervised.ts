@@ -275,17 +275,8 @@ export class SupervisedProcess {
   }
 
   async #runWithPipes(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
-    const { bundle } = this.#launch
-    const early = this.#proceed(request)
-    if (early) {
-      const started = await early
-      faultPoint('shim-start:runtime-ended')
-      this.#output?.readPipes()
-      return started
-    }
-    const stdio = openOutput(bundle, this.#openStdin())
     try {
-      const started = await this.#runtime.run({ ...request, stdio })
+      const started = await (this.#proceed(request) ?? this.#runFromTheBeginning(request))
       faultPoint('shim-start:runtime-ended')
       // After the runtime has ended well: what it may say on its stderr when it fails is not the container's output.
       this.#output?.readPipes()
@@ -293,6 +284,13 @@ export class SupervisedProcess {
     } catch (error) {
       this.#letGoOfStdin()
       throw error
+    }
+  }
+
+  async #runFromTheBeginning(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
+    const stdio = openOutput(this.#launch.bundle, this.#openStdin())
+    try {
+      return await this.#runtime.run({ ...request, stdio })
     } finally {
       closeAll(stdio)
     }

@@ -1,22 +1,44 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { ContainerFilter, ContainerSchema, RuntimeService } from '../../gen/cri_pb.ts'
+import {
+  type ContainerFilter,
+  ContainerSchema,
+  ListContainersResponseSchema,
+  type RuntimeService,
+} from '../../gen/cri_pb.ts'
+import type { StoredImage } from '../../image/image.ts'
+import type { ContainerRecord } from '../../state/container-record.ts'
+import { EncodedList, ItemEncoder } from '../encoded-list.ts'
 import type { HandlerOf } from '../handlers.ts'
 import type { Services } from '../services.ts'
 import { passesFilter } from '../shape/container-filter.ts'
-import { containerState, listedContainer } from '../shape/container.ts'
+import { containerState, imageRef, listedContainer } from '../shape/container.ts'
 
-export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> = (services, { filter }) => ({
-  containers: filteredContainers(services, filter),
-})
+const encoder = new ItemEncoder(ContainerSchema)
+
+export const listContainers: HandlerOf<typeof RuntimeService, 'listContainers'> = (services, { filter }) => {
+  const items = Array.from(filteredRecords(services, filter), ({ record, image }) =>
+    encoder.encode(record, imageRef(record, image), () => listedContainer(record, image)),
+  )
+  return new EncodedList(ListContainersResponseSchema.field.containers.number, items)
+}
 
 /** All parts of the filter must hold. */
 export function filteredContainers(
-  { pods, images }: Services,
+  services: Services,
   filter: ContainerFilter | undefined,
 ): MessageInitShape<typeof ContainerSchema>[] {
-  return pods
-    .containers()
-    .filter((record) => passesFilter(record, filter))
-    .filter((record) => filter?.state === undefined || filter.state.state === containerState(record))
-    .map((record) => listedContainer(record, images.status(record.imageId)))
+  return Array.from(filteredRecords(services, filter), ({ record, image }) => listedContainer(record, image))
+}
+
+function* filteredRecords(
+  { pods, images }: Services,
+  filter: ContainerFilter | undefined,
+): Generator<{ readonly record: ContainerRecord; readonly image: StoredImage | undefined }> {
+  const known = new Map<string, StoredImage | undefined>()
+  for (const record of pods.containers()) {
+    if (!passesFilter(record, filter)) continue
+    if (filter?.state !== undefined && filter.state.state !== containerState(record)) continue
+    if (!known.has(record.imageId)) known.set(record.imageId, images.status(record.imageId))
+    yield { record, image: known.get(record.imageId) }
+  }
 }

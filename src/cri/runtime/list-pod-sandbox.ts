@@ -1,19 +1,35 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import type { PodSandboxFilter, PodSandboxSchema, RuntimeService } from '../../gen/cri_pb.ts'
+import {
+  ListPodSandboxResponseSchema,
+  type PodSandboxFilter,
+  PodSandboxSchema,
+  type RuntimeService,
+} from '../../gen/cri_pb.ts'
+import type { SandboxRecord } from '../../state/sandbox-record.ts'
+import { EncodedList, ItemEncoder } from '../encoded-list.ts'
 import type { HandlerOf } from '../handlers.ts'
 import type { Services } from '../services.ts'
 import { matchesLabels } from '../shape/label-selector.ts'
 import { listedSandbox, sandboxState } from '../shape/sandbox.ts'
 
-export const listPodSandbox: HandlerOf<typeof RuntimeService, 'listPodSandbox'> = (services, { filter }) => ({
-  items: filteredSandboxes(services, filter),
-})
+const encoder = new ItemEncoder(PodSandboxSchema)
+
+export const listPodSandbox: HandlerOf<typeof RuntimeService, 'listPodSandbox'> = (services, { filter }) => {
+  const items = filteredRecords(services, filter).map((record) =>
+    encoder.encode(record, '', () => listedSandbox(record)),
+  )
+  return new EncodedList(ListPodSandboxResponseSchema.field.items.number, items)
+}
 
 /** All parts of the filter must hold. */
 export function filteredSandboxes(
-  { pods }: Services,
+  services: Services,
   filter: PodSandboxFilter | undefined,
 ): MessageInitShape<typeof PodSandboxSchema>[] {
+  return filteredRecords(services, filter).map(listedSandbox)
+}
+
+function filteredRecords({ pods }: Services, filter: PodSandboxFilter | undefined): SandboxRecord[] {
   return pods
     .sandboxes()
     .filter(
@@ -22,5 +38,4 @@ export function filteredSandboxes(
         (filter?.state === undefined || filter.state.state === sandboxState(record)) &&
         matchesLabels(record.config.labels, filter?.labelSelector ?? {}),
     )
-    .map(listedSandbox)
 }

@@ -99,7 +99,7 @@ function startedAt({ state, createdAt }: ContainerRecord): bigint {
 }
 
 /** A reference by digest, as containerd and CRI-O have it; the id when the image has none or is gone. */
-function imageRef(record: ContainerRecord, image: StoredImage | undefined): string {
+export function imageRef(record: ContainerRecord, image: StoredImage | undefined): string {
   return image?.repoDigests[0] ?? record.imageId
 }
 
