@@ -84,6 +84,13 @@ export const layersGone = (image: string, why: string, cause?: unknown) =>
     cause,
   )
 
+/** A container is to run what is no container image. */
+export const artifactCannotRun = (image: string, type: string) =>
+  new BerthError(
+    'failed-precondition',
+    `"${image}" is an artifact (${JSON.stringify(type.slice(0, 200))}) and not a container image: no container can run it; mount it as an image volume`,
+  )
+
 /** The image is not on this node. */
 export const imageNotHere = (image: string) =>
   new BerthError('not-found', `image "${image}" is not on this node; pull it first`)

@@ -31,6 +31,8 @@ export interface LayerRequest {
   readonly source: ImageSource
   readonly descriptor: Descriptor
   readonly diffId: string
+  /** It is no tar, but to be kept as a file at this path. */
+  readonly path?: string
   /** The full reference, for messages. */
   readonly image: string
   readonly slots: Slots
@@ -64,8 +66,12 @@ export async function fetchLayer(workshop: LayerWorkshop, request: LayerRequest)
 
 async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, attempt: number): Promise<void> {
   const { store, folders, sync } = workshop
-  const { source, descriptor, diffId, image, tracker } = request
+  const { source, descriptor, diffId, path, image, tracker } = request
   request.signal.throwIfAborted()
+  if (path !== undefined && descriptor.size > workshop.limits.maxBytes) {
+    const why = `has ${descriptor.size} bytes, more than the ${workshop.limits.maxBytes} that the configuration allows`
+    throw unusableImage(image, `its file ${JSON.stringify(path)} ${why}`)
+  }
   faultPoint('fetch-layer:begun')
   const number = folders.reserve()
   const blob = source.openLayer(descriptor)
@@ -81,14 +87,17 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   })
   const abandon = () => blob.file.abandon()
   request.signal.addEventListener('abort', abandon, { once: true })
-  const unpacking = workshop.pool.run({
+  const task = {
     blob: blob.file.file,
     target: folders.staging(number),
     blobAlgorithm: descriptor.digest.split(':')[0] as string,
+  }
+  const tar = {
     diffAlgorithm: diffId.split(':')[0] as string,
     limits: workshop.limits,
     recipe: folders.recipe(number),
-  })
+  }
+  const unpacking = workshop.pool.run(path === undefined ? { ...task, ...tar } : { ...task, path })
   try {
     const result = await both(filling, unpacking, stop, abandon)
     tracker.stage = 'verifying'
@@ -99,7 +108,8 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     await folders.finish(number)
     faultPoint('fetch-layer:renamed')
     const { usage, recipeBytes, impliedFolders } = layer
-    store.addLayer({ diffId, number, bytes: usage.bytes + recipeBytes, inodes: usage.inodes + 1, impliedFolders })
+    const inodes = usage.inodes + (recipeBytes > 0 ? 1 : 0)
+    store.addLayer({ diffId, number, bytes: usage.bytes + recipeBytes, inodes, impliedFolders })
     faultPoint('fetch-layer:recorded')
     tracker.stage = 'done'
     await blob.discard()
@@ -159,14 +169,14 @@ class StoppedError extends Error {
   }
 }
 
-function verified(result: UnpackResult, { descriptor, diffId, image }: LayerRequest, root: string) {
+function verified(result: UnpackResult, { descriptor, diffId, path, image }: LayerRequest, root: string) {
   const { failure, unpacked, blobDigest } = result
   if (failure?.code === 'ENOSPC' || failure?.code === 'EDQUOT') throw storeFull(image, root, new Error(failure.message))
   if (blobDigest !== descriptor.digest) {
     throw contentMismatch(image, `layer ${descriptor.digest}`, descriptor.digest, blobDigest)
   }
   if (!unpacked) throw unusableImage(image, `layer ${descriptor.digest} cannot be unpacked: ${failure?.message}`)
-  if (unpacked.diffId !== diffId) {
+  if (path === undefined && unpacked.diffId !== diffId) {
     throw contentMismatch(image, `the unpacked layer ${descriptor.digest}`, diffId, unpacked.diffId)
   }
   return unpacked

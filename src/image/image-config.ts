@@ -10,6 +10,9 @@ export interface ImageDocument {
   readonly diffIds: readonly string[]
 }
 
+/** One that says nothing, for what is no image and has none. */
+export const emptyImageConfig = '{"rootfs":{}}'
+
 const text = v.nullish(v.string(), '')
 const list = v.nullish(v.array(v.string()))
 const keys = v.nullish(v.record(v.string(), v.unknown()))

@@ -3,8 +3,10 @@ import type { RecordKind } from '../state/record-table.ts'
 
 /** An image as it is recorded. Its names are part of it: a name belongs to at most one image. */
 export interface ImageRecord {
-  /** The digest of its configuration. */
+  /** The digest of its configuration; of an artifact that of its manifest. */
   readonly id: string
+  /** Of an artifact: what it says it is. */
+  readonly artifactType?: string
   /** `docker.io/library/busybox:latest`. */
   readonly tags: readonly string[]
   /** `docker.io/library/busybox@sha256:…`. */
@@ -24,7 +26,7 @@ export interface ImageRecord {
 
 /** A layer as it is recorded: its folder is complete and on the disk. */
 export interface LayerRecord {
-  /** The digest of its tar; `folders:…` for one that Berth itself made. */
+  /** The digest of its tar; `folders:…` for one that Berth itself made, `file:…` for a file of an artifact. */
   readonly diffId: string
   /** The name of its folder. */
   readonly number: number
@@ -43,6 +45,7 @@ const imageBody = v.object({
   manifestDigest: v.string(),
   sizeBytes: v.number(),
   diffIds: texts,
+  artifactType: v.exactOptional(v.string()),
   foldersLayer: v.exactOptional(v.string()),
   annotations: v.record(v.string(), v.string()),
   configJson: v.string(),

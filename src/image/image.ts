@@ -17,10 +17,15 @@ export interface AuthConfig {
 /** Whom an image runs as: exactly one of the two, which the kubelet's `runAsNonRoot` asks for. No user at all is uid 0. */
 export type ImageUser = { readonly uid: number } | { readonly username: string }
 
-/** An image that is here and ready to run. */
+/** An image that is here and ready to run, or an artifact that is ready to be mounted. */
 export interface StoredImage {
-  /** The digest of the image's configuration, `sha256:…`; the same id everywhere (kubelet-contract F6). */
+  /**
+   * The digest of the image's configuration, `sha256:…`; the same id everywhere (kubelet-contract F6). Of an artifact, the
+   * digest of its manifest.
+   */
   readonly id: string
+  /** Of an artifact: what it says it is, `application/vnd.example.model`. */
+  readonly artifactType?: string
   /** Full names with tags, `docker.io/library/busybox:latest`, sorted. */
   readonly repoTags: readonly string[]
   /** Full names with the digest that a pull by it would ask for, `docker.io/library/busybox@sha256:…`, sorted. */
@@ -32,13 +37,13 @@ export interface StoredImage {
   readonly user: ImageUser
   /** The kubelet's garbage collection leaves it alone. */
   readonly pinned: boolean
-  /** Layers by diff-id (digest of the uncompressed tar), lowest first. */
+  /** Layers by diff-id (digest of the uncompressed tar, `file:…` for a file of an artifact), lowest first. */
   readonly diffIds: readonly string[]
   /** When it came here, in nanoseconds since the epoch. */
   readonly pulledAt: bigint
   /** The annotations of the manifest. */
   readonly annotations: Readonly<Record<string, string>>
-  /** The image's configuration document as it came, JSON. */
+  /** The image's configuration document as it came, JSON; an empty one for an artifact. */
   readonly configJson: string
 }
 
@@ -65,13 +70,17 @@ export interface ImageConfig {
   readonly variant: string
 }
 
-/** An image opened for a container. */
-export interface UsableImage {
+/** An image or an artifact opened for a volume. */
+export interface MountableImage {
   readonly id: string
-  readonly config: ImageConfig
   /** Absolute folders, lowest first, as an overlay's lower folders; never empty, never written to. */
   readonly layerDirs: readonly string[]
   readonly stored: StoredImage
+}
+
+/** An image opened for a container. */
+export interface UsableImage extends MountableImage {
+  readonly config: ImageConfig
 }
 
 /** What the image store takes of its disk. */

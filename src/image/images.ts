@@ -11,7 +11,7 @@ import { DownloadThread } from './download-thread.ts'
 import { unusableImage } from './errors.ts'
 import type { LayerWorkshop } from './fetch-layer.ts'
 import { GroupSync } from './group-sync.ts'
-import type { AuthConfig, ImageFsInfo, StoredImage, UsableImage } from './image.ts'
+import type { AuthConfig, ImageFsInfo, MountableImage, StoredImage, UsableImage } from './image.ts'
 import type { StoredItem } from './inventory.ts'
 import { LayerFolders } from './layer-folders.ts'
 import { extractLayout } from './layout-archive.ts'
@@ -36,7 +36,7 @@ import { SharedWork } from './shared-work.ts'
 import { ImageStore } from './store.ts'
 import type { LayerLimits } from './unpack/layer-writer.ts'
 import { UnpackPool } from './unpack/unpack-pool.ts'
-import { useImage } from './use-image.ts'
+import { mountableImage, useImage } from './use-image.ts'
 
 export interface ImagesOptions {
   /** The folder of the image store, `/var/lib/berth/images`; made when absent. */
@@ -151,8 +151,8 @@ export class Images implements AsyncDisposable {
   }
 
   /**
-   * Pulls an image. Pulls of the same reference with the same credentials share the work; each other one asks the registry
-   * itself, also when the image is here, since the registry decides who may have it (kubelet-contract F6).
+   * Pulls an image or an artifact. Pulls of the same reference with the same credentials share the work; each other one
+   * asks the registry itself, also when the image is here, since the registry decides who may have it (kubelet-contract F6).
    * Throws BerthErrors: see `errors.ts` of this room.
    */
   async pull(request: PullRequest): Promise<{ readonly imageId: string }> {
@@ -197,10 +197,17 @@ export class Images implements AsyncDisposable {
     }
   }
 
-  /** The image for a container to run; layers that have gone from the disk are fetched again. Throws `not-found`. */
+  /**
+   * The image for a container to run; layers that have gone from the disk are fetched again. Throws `not-found`, and
+   * `failed-precondition` for an artifact.
+   */
   use(image: string): Promise<UsableImage> {
-    const { store } = this.#workshop
-    return useImage({ store, log: this.#log, pull: (name) => this.pull({ image: name }) }, image)
+    return useImage(this.#useOptions(), image)
+  }
+
+  /** As {@link use}, for a volume; also an artifact. */
+  useForVolume(image: string): Promise<MountableImage> {
+    return mountableImage(this.#useOptions(), image)
   }
 
   /**
@@ -350,6 +357,11 @@ export class Images implements AsyncDisposable {
     }
     if (ids.size === 0) throw unusableImage(what, 'the layout has no image for this node')
     return store.list().filter(({ id }) => ids.has(id))
+  }
+
+  #useOptions() {
+    const pull = (name: string) => this.pull({ image: name })
+    return { store: this.#workshop.store, log: this.#log, pull }
   }
 
   #importOptions(image: string, tracker: PullTracker, signal: AbortSignal) {

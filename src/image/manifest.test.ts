@@ -12,6 +12,7 @@ test('a manifest, also with the nulls that Go writes', () => {
   const read = parseManifest(json({ schemaVersion: 2, config, layers: null, annotations: null }), 'application/json')
   assert.deepEqual(read, {
     kind: 'manifest',
+    artifactType: '',
     config: { mediaType: mediaType.ociConfig, digest, size: 2, annotations: {} },
     layers: [],
     annotations: {},

@@ -44,6 +44,8 @@ export interface Index {
 
 export interface Manifest {
   readonly kind: 'manifest'
+  /** What it is when it is no image; '' when it does not say. */
+  readonly artifactType: string
   readonly config: Descriptor
   /** Lowest first. */
   readonly layers: readonly Descriptor[]
@@ -71,6 +73,7 @@ const descriptor = v.object({
 })
 const index = v.object({ manifests: v.pipe(v.array(descriptor), v.maxLength(maxManifests)) })
 const manifest = v.object({
+  artifactType: v.nullish(v.string(), ''),
   config: descriptor,
   layers: v.pipe(v.nullish(v.array(descriptor), []), v.maxLength(maxLayers, `more than ${maxLayers} layers`)),
   annotations: texts,
@@ -103,6 +106,7 @@ export function parseManifest(bytes: Buffer, contentType: string): Index | Manif
   const read = checked(manifest, document, 'manifest')
   return {
     kind: 'manifest',
+    artifactType: read.artifactType,
     config: toDescriptor(read.config),
     layers: read.layers.map(toDescriptor),
     annotations: read.annotations ?? {},

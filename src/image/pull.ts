@@ -41,7 +41,7 @@ export async function importImage(workshop: LayerWorkshop, request: ImportReques
     await request.approve?.(resolved)
     await fetchAndRecord(workshop, request, resolved)
     tracker.enter('done')
-    return resolved.manifest.config.digest
+    return resolved.id
   } catch (error) {
     tracker.fail(error)
     if (error instanceof BerthError) throw error
@@ -51,7 +51,7 @@ export async function importImage(workshop: LayerWorkshop, request: ImportReques
 
 async function fetchAndRecord(workshop: LayerWorkshop, request: ImportRequest, resolved: ResolvedImage): Promise<void> {
   const { store } = workshop
-  const { diffIds } = resolved.document
+  const diffIds = resolved.layers.map(({ diffId }) => diffId)
   try {
     using _held = store.hold(diffIds)
     request.tracker.enter('downloading')
@@ -94,14 +94,16 @@ async function addFoldersLayer(workshop: LayerWorkshop, diffIds: readonly string
   return name
 }
 
-function recordOf({ manifest, manifestDigest, configJson, document }: ResolvedImage, pulledAt: bigint): ImageRecord {
+function recordOf(resolved: ResolvedImage, pulledAt: bigint): ImageRecord {
+  const { id, artifactType, manifest, manifestDigest, configJson, layers } = resolved
   return {
-    id: manifest.config.digest,
+    id,
+    ...(artifactType !== undefined && { artifactType }),
     tags: [],
     digests: [],
     manifestDigest,
     sizeBytes: manifest.layers.reduce((sum, { size }) => sum + size, manifest.config.size),
-    diffIds: document.diffIds,
+    diffIds: layers.map(({ diffId }) => diffId),
     annotations: manifest.annotations,
     configJson,
     pulledAt,
@@ -115,11 +117,11 @@ async function fetchLayers(workshop: LayerWorkshop, request: ImportRequest, reso
   const slots = new Slots(request.parallelLayers)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
-  const fetches = resolved.manifest.layers.map(async (descriptor, at) => {
-    const diffId = resolved.document.diffIds[at] as string
+  const fetches = resolved.layers.map(async (wanted) => {
+    const { descriptor } = wanted
     const layer = tracker.layer(descriptor.digest, descriptor.size)
     try {
-      await fetchLayer(workshop, { source, descriptor, diffId, image, slots, tracker: layer, signal })
+      await fetchLayer(workshop, { ...wanted, source, image, slots, tracker: layer, signal })
     } catch (error) {
       stop.abort(error)
       throw error

@@ -1,28 +1,43 @@
-import { contentMismatch, unusableImage } from './errors.ts'
 import { messageOf } from '../lib/errors.ts'
-import { type ImageDocument, parseImageConfig } from './image-config.ts'
+import { artifactFiles, nameOfFile } from './artifact-files.ts'
+import { contentMismatch, unusableImage } from './errors.ts'
+import { emptyImageConfig, parseImageConfig } from './image-config.ts'
 import { type Descriptor, type Manifest, mediaType, parseManifest, type Platform } from './manifest.ts'
 import { choosePlatform, formatPlatform, runsOn } from './platform.ts'
 import type { FetchedManifest } from './registry/registry-client.ts'
 import type { ImageSource } from './source.ts'
 
-/** An image of a source, for this platform: everything about it but its layers. */
+/** An image or an artifact of a source, for this platform: everything about it but its layers. */
 export interface ResolvedImage {
   /** The digest of what the name stands for: an index, or the manifest itself. */
   readonly topDigest: string
   readonly manifestDigest: string
   readonly manifest: Manifest
+  /** The digest of the configuration; of an artifact that of the manifest, since many artifacts have the same configuration. */
+  readonly id: string
+  /** Of an artifact: what it says it is. */
+  readonly artifactType?: string
   readonly configJson: string
-  readonly document: ImageDocument
+  /** Lowest first. */
+  readonly layers: readonly ResolvedLayer[]
+}
+
+export interface ResolvedLayer {
+  readonly descriptor: Descriptor
+  /** The digest of the tar; `file:…` for a file of an artifact. */
+  readonly diffId: string
+  /** It is a file of an artifact, to be kept at this path. */
+  readonly path?: string
 }
 
 /** An index may point to an index, this deep. */
 const maxDepth = 3
 
 /** Old Docker versions pushed configurations as plain bytes. */
-const configTypes: readonly string[] = [mediaType.ociConfig, mediaType.dockerConfig, 'application/octet-stream', '']
+const vagueTypes: readonly string[] = ['application/octet-stream', '']
+const configTypes: readonly string[] = [mediaType.ociConfig, mediaType.dockerConfig]
 
-/** Finds the manifest of `target` for `platform` and reads its configuration. Throws BerthErrors. */
+/** Finds the manifest of `target` for `platform`, and reads the configuration of an image. Throws BerthErrors. */
 export async function resolveImage(
   source: ImageSource,
   target: string,
@@ -31,11 +46,32 @@ export async function resolveImage(
 ): Promise<ResolvedImage> {
   const top = await source.getManifest(target)
   const { fetched, manifest } = await descend(source, top, platform, image)
-  const { config } = manifest
-  if (!configTypes.includes(config.mediaType)) {
-    throw unusableImage(image, `it is not a container image but an artifact (${config.mediaType.slice(0, 200)})`)
-  }
-  const bytes = await source.getDocument(config, 'the configuration')
+  const common = { topDigest: top.digest, manifestDigest: fetched.digest, manifest }
+  return isArtifact(manifest)
+    ? { ...common, ...reading(image, () => resolveArtifact(manifest, fetched.digest)) }
+    : { ...common, ...(await resolveLayers(source, manifest, platform, image)) }
+}
+
+type Resolved = Omit<ResolvedImage, 'topDigest' | 'manifestDigest' | 'manifest'>
+
+/** The configuration decides: something that can run stays an image whatever else it says of itself. */
+function isArtifact({ config, artifactType }: Manifest): boolean {
+  if (configTypes.includes(config.mediaType)) return false
+  return !vagueTypes.includes(config.mediaType) || artifactType !== ''
+}
+
+function resolveArtifact(manifest: Manifest, id: string): Resolved {
+  const layers = artifactFiles(manifest).map((file) => ({ ...file, diffId: nameOfFile(file) }))
+  return { id, artifactType: manifest.artifactType || manifest.config.mediaType, configJson: emptyImageConfig, layers }
+}
+
+async function resolveLayers(
+  source: ImageSource,
+  manifest: Manifest,
+  platform: Platform,
+  image: string,
+): Promise<Resolved> {
+  const bytes = await source.getDocument(manifest.config, 'the configuration')
   const document = reading(image, () => parseImageConfig(bytes))
   if (!runsOn(document.config, platform)) {
     throw unusableImage(
@@ -48,11 +84,9 @@ export async function resolveImage(
     throw unusableImage(image, `its manifest has ${manifest.layers.length} layers, its configuration ${diffIds.length}`)
   }
   return {
-    topDigest: top.digest,
-    manifestDigest: fetched.digest,
-    manifest,
+    id: manifest.config.digest,
     configJson: bytes.toString('utf8'),
-    document,
+    layers: manifest.layers.map((descriptor, at) => ({ descriptor, diffId: diffIds[at] as string })),
   }
 }
 

@@ -146,9 +146,11 @@ export class ImageStore {
   present(record: ImageRecord): StoredImage {
     const known = this.#shown.get(record)
     if (known) return known
+    const { artifactType } = record
     const { config } = parseImageConfig(Buffer.from(record.configJson))
     const shown = {
       id: record.id,
+      ...(artifactType !== undefined && { artifactType }),
       repoTags: record.tags,
       repoDigests: record.digests,
       manifestDigest: record.manifestDigest,

@@ -1,7 +1,7 @@
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
-import { imageNotHere, layersGone } from './errors.ts'
-import type { UsableImage } from './image.ts'
+import { artifactCannotRun, imageNotHere, layersGone } from './errors.ts'
+import type { MountableImage, UsableImage } from './image.ts'
 import { parseImageConfig } from './image-config.ts'
 import type { ImageRecord } from './image-records.ts'
 import type { ImageStore } from './store.ts'
@@ -14,21 +14,31 @@ export interface UseOptions {
 }
 
 /**
- * The image for a container to run. Layers that somebody has deleted from the disk are fetched again first. Throws
- * `not-found` when the image is not here, or when its layers cannot be had.
+ * The image for a container to run. Throws what {@link mountableImage} throws, and `failed-precondition` for an artifact.
  */
 export async function useImage(options: UseOptions, image: string): Promise<UsableImage> {
+  const { artifactType } = requireRecorded(options.store, image)
+  if (artifactType !== undefined) throw artifactCannotRun(image, artifactType)
+  const mountable = await mountableImage(options, image)
+  return { ...mountable, config: parseImageConfig(Buffer.from(mountable.stored.configJson)).config }
+}
+
+/**
+ * The image or artifact for a volume. Layers that somebody has deleted from the disk are fetched again first. Throws
+ * `not-found` when the image is not here, or when its layers cannot be had.
+ */
+export async function mountableImage(options: UseOptions, image: string): Promise<MountableImage> {
   const { store } = options
-  const found = store.findRecorded(image)
-  if (!found) throw imageNotHere(image)
+  const found = requireRecorded(store, image)
   const missing = store.missingLayers(found)
   const record = missing.length === 0 ? found : await fetchAgain(options, found, missing)
-  return {
-    id: record.id,
-    config: parseImageConfig(Buffer.from(record.configJson)).config,
-    layerDirs: store.layerDirs(record),
-    stored: store.present(record),
-  }
+  return { id: record.id, layerDirs: store.layerDirs(record), stored: store.present(record) }
+}
+
+function requireRecorded(store: ImageStore, image: string): ImageRecord {
+  const record = store.findRecorded(image)
+  if (!record) throw imageNotHere(image)
+  return record
 }
 
 async function fetchAgain({ store, log, pull }: UseOptions, record: ImageRecord, missing: readonly string[]) {

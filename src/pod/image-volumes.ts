@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, mkdirSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ContainerConfig, Mount } from '../gen/cri_pb.ts'
-import type { UsableImage } from '../image/image.ts'
+import type { MountableImage } from '../image/image.ts'
 import { BerthError, errnoOf, invalidArgument, messageOf } from '../lib/errors.ts'
 import { mountIdMapped } from '../linux/id-mapped-mount.ts'
 import { bindMountReadOnly } from '../linux/mount.ts'
@@ -11,12 +11,12 @@ import { type LayerOwner, mountLayers } from './container-rootfs.ts'
 import type { ContainerLayout } from './layout.ts'
 import type { PodParts } from './parts.ts'
 
-/** A mount that shows an image, with the image. */
+/** A mount that shows an image or an artifact, with it. */
 export interface ImageMount {
   /** Its place in the container's mounts. */
   readonly index: number
   readonly request: Mount
-  readonly image: UsableImage
+  readonly image: MountableImage
 }
 
 /** The mounts of a container that show images. The kubelet looks for the prefix `ImageVolumeMountFailed`. */
@@ -32,7 +32,7 @@ export async function imageMounts(parts: Pick<PodParts, 'images'>, config: Conta
       throw invalidArgument(`mounts: ${request.containerPath} has both an image and a host_path`)
     }
     if (!request.readonly) throw invalidArgument(`mounts: the image at ${request.containerPath} must be readonly`)
-    const image = await parts.images.use(name).catch((error) => {
+    const image = await parts.images.useForVolume(name).catch((error) => {
       throw volumeFailed(request, error)
     })
     mounts.push({ index, request, image })

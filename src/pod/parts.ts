@@ -43,7 +43,7 @@ export interface PodParts {
   /** Changes of resources, by container id. */
   readonly updates: KeyedQueue
   readonly network: NetworkPort
-  readonly images: Pick<Images, 'use' | 'status' | 'sweep'>
+  readonly images: Pick<Images, 'use' | 'useForVolume' | 'status' | 'sweep'>
   readonly shims: ShimPool
   readonly nri: NriPort
   readonly cgroups: Cgroups

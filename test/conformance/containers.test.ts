@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CriError } from '../../src/client/index.ts'
 import { ContainerState, Signal } from '../../src/gen/cri_pb.ts'
 import { conformance } from '../harness/conformance.ts'
-import { buildImage, buildLayer, busyboxItems } from '../registry/image-builder.ts'
+import { buildArtifact, buildImage, buildLayer, busyboxItems } from '../registry/image-builder.ts'
 
 /** What the kubelet relies on about containers, beyond the words of CRI: one part for each behaviour. */
 const { CONTAINER_CREATED, CONTAINER_RUNNING, CONTAINER_EXITED } = ContainerState
@@ -245,6 +245,65 @@ test('containers, as the kubelet relies on them', { timeout: 240_000 }, async (t
       message: /^ImageVolumeMountFailed/,
     })
     await remove(container)
+  })
+
+  await part('an artifact can be a volume, whole or a folder of it, and nothing else', async () => {
+    const name = 'docker.io/library/model:latest'
+    const items = [
+      { title: 'weights', data: 'w\n' },
+      { title: 'conf/a/deep', data: 'd\n' },
+      { title: 'conf/.wh.b', data: 'b\n' },
+    ]
+    const model = await image('library/model', buildArtifact(items))
+    const lone = await image('library/lone', buildArtifact([{ title: 'x/y', data: 'y\n' }]))
+    const pod = await client.runSandbox(client.sandboxConfig('artifact'))
+    const volume = (containerPath: string, image: string, imageSubPath = '') => {
+      return { containerPath, image: { image }, imageSubPath, readonly: true }
+    }
+    const mounts = [volume('/model', name), volume('/conf', model, 'conf'), volume('/lone', lone, 'x')]
+    const script =
+      'cd /; find model conf lone -type f | sort | xargs grep .; touch /model/x /lone/x; echo end; sleep 1000'
+    const securityContext = { runAsUser: { value: 1000n } }
+    const container = await client.runContainer(
+      pod,
+      client.containerConfig('c', script, { mounts, linux: { securityContext } }),
+    )
+    await client.logged(container, 'end')
+    const lines = await client.logLines(container)
+    assert.deepEqual(
+      lines.filter((line) => !line.startsWith('touch')),
+      [
+        ...[
+          'conf/.wh.b:b',
+          'conf/a/deep:d',
+          'lone/y:y',
+          'model/conf/.wh.b:b',
+          'model/conf/a/deep:d',
+          'model/weights:w',
+        ],
+        'end',
+      ],
+    )
+    assert.equal(lines.filter((line) => /Read-only file system/.test(line)).length, 2)
+    const told = (await client.status(container)).mounts.map(({ image }) => image?.imageRef)
+    assert.deepEqual(told, [model, model, lone])
+    const { images } = await client.image.listImages({})
+    assert.deepEqual(images.find(({ id }) => id === model)?.repoTags, [name])
+    const { info } = await client.image.imageStatus({ image: { image: name }, verbose: true })
+    assert.match(Object.values(info).join(), /application\/vnd\.example\.model/)
+    await client.image.removeImage({ image: { image: lone } })
+    assert.equal((await exec(container, 'cat', '/lone/y')).text, 'y\n')
+    for (const path of ['weights', 'none', '../x', '/conf']) {
+      const config = client.containerConfig('bad', '', { mounts: [volume('/v', model, path)] })
+      const refused = { codeName: 'INVALID_ARGUMENT', message: /^ImageVolumeMountFailed/ }
+      await assert.rejects(client.createContainer(pod, config), refused, path)
+    }
+    await assert.rejects(client.createContainer(pod, client.containerConfig('run', '', { image: { image: model } })), {
+      codeName: 'FAILED_PRECONDITION',
+      message: /is an artifact .* mount it as an image volume/,
+    })
+    await remove(container)
+    await client.image.removeImage({ image: { image: model } })
   })
 
   await part('a container is told to have ended only when all it wrote is in its log', async () => {

@@ -19,10 +19,11 @@ export interface Layer extends Blob {
   readonly diffId: string
   /** Of a foreign layer. */
   readonly urls?: readonly string[]
+  readonly annotations?: Readonly<Record<string, string>>
 }
 
 export interface BuiltImage {
-  /** The image id: the digest of the configuration. */
+  /** The image id: the digest of the configuration; of an artifact that of the manifest. */
   readonly id: string
   readonly manifest: Blob
   readonly config: Blob
@@ -97,6 +98,35 @@ export function buildImage(request: {
     ...(annotations ? { annotations } : {}),
   })
   return { id: config.digest, manifest, config, layers, platform }
+}
+
+/** A file of an artifact; without a title it has no name. */
+export interface ArtifactItem {
+  readonly title?: string
+  readonly data: string | Buffer
+  readonly mediaType?: string
+}
+
+/** An artifact as ORAS makes it: each file a layer, the configuration empty unless a type is given. */
+export function buildArtifact(
+  items: readonly ArtifactItem[],
+  artifactType = 'application/vnd.example.model',
+  configType = 'application/vnd.oci.empty.v1+json',
+): BuiltImage {
+  const config = blobOf(configType, Buffer.from('{}'))
+  const layers = items.map(({ title, data, mediaType = 'application/octet-stream' }): Layer => {
+    const blob = blobOf(mediaType, Buffer.from(data))
+    const annotations = title === undefined ? undefined : { 'org.opencontainers.image.title': title }
+    return { ...blob, diffId: blob.digest, ...(annotations && { annotations }) }
+  })
+  const manifest = jsonBlob(types.oci.manifest, {
+    schemaVersion: 2,
+    mediaType: types.oci.manifest,
+    artifactType,
+    config: descriptorOf(config),
+    layers: layers.map(descriptorOf),
+  })
+  return { id: manifest.digest, manifest, config, layers, platform: { os: 'linux', architecture: hostArchitecture } }
 }
 
 /** An OCI index, or a Docker manifest list, of images. */
@@ -210,8 +240,8 @@ export function writeLayout(folder: string, name: string, image: BuiltImage | Bu
   writeFileSync(join(folder, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }))
 }
 
-export function descriptorOf({ mediaType, digest, size, urls }: Blob & { readonly urls?: readonly string[] }) {
-  return { mediaType, digest, size, ...(urls ? { urls } : {}) }
+export function descriptorOf({ mediaType, digest, size, urls, annotations }: Blob & Partial<Layer>) {
+  return { mediaType, digest, size, ...(urls ? { urls } : {}), ...(annotations ? { annotations } : {}) }
 }
 
 export function digestOf(bytes: Buffer): string {

@@ -14,6 +14,7 @@ export const imageStatus: HandlerOf<typeof ImageService, 'imageStatus'> = ({ ima
     image: imageShape(image),
     ...verboseInfo(request.verbose, () => ({
       manifestDigest: image.manifestDigest,
+      ...(image.artifactType !== undefined && { artifactType: image.artifactType }),
       diffIds: image.diffIds,
       imageSpec: JSON.parse(image.configJson) as unknown,
     })),

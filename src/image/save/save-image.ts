@@ -20,7 +20,10 @@ export function saveImage(
 ): AsyncGenerator<Uint8Array> {
   const record = store.find(image)
   if (!record) throw imageNotHere(image)
-  const { configJson, annotations, diffIds } = record
+  const { configJson, annotations, diffIds, artifactType } = record
+  if (artifactType !== undefined) {
+    throw failedPrecondition(`"${image}" is an artifact: Berth saves images only; copy it from its registry`)
+  }
   if (format === 'docker-archive' && diffIds.some((diffId) => !diffId.startsWith('sha256:'))) {
     throw failedPrecondition(`a docker-archive has sha256 digests only, "${image}" has others; save it as oci-archive`)
   }

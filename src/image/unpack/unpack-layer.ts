@@ -6,9 +6,10 @@ import { decompress } from './decompress.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { HashedBlob } from './hashed-blob.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
+import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
 
-export interface UnpackTask {
+export interface TarTask {
   /** The compressed layer. */
   readonly blob: GrowingFile
   /** An absolute path that does not exist yet; its parent does. */
@@ -21,6 +22,8 @@ export interface UnpackTask {
   readonly recipe: string
 }
 
+export type UnpackTask = TarTask | FileTask
+
 export interface UnpackResult {
   /** The digest of the bytes of the blob, `sha256:…`; '' when not all of it was read. */
   readonly blobDigest: string
@@ -32,10 +35,11 @@ export interface UnpackResult {
 }
 
 interface Unpacked {
+  /** The digest of the tar; '' for a file, which is as its blob. */
   readonly diffId: string
   readonly usage: LayerUsage
   readonly impliedFolders: readonly string[]
-  /** The size of the recipe; 0 when it would have been too large. */
+  /** The size of the recipe; 0 when there is none, or it would have been too large. */
   readonly recipeBytes: number
 }
 
@@ -45,14 +49,14 @@ interface Failure {
 }
 
 /**
- * Unpacks a layer in one pass, while it is still being downloaded: this thread hashes and writes files, a thread of libuv's
- * pool decompresses. The blob is read to its end whatever comes out of it: a wrong digest explains more than a broken tar.
- * Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
+ * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread hashes and writes
+ * files, a thread of libuv's pool decompresses. The blob is read to its end whatever comes out of it: a wrong digest
+ * explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
  */
 export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
   const blob = new HashedBlob(task.blob, task.blobAlgorithm)
   try {
-    const outcome = await extract(task, blob)
+    const outcome = await ('path' in task ? keep(task, blob) : extract(task, blob))
     // Nothing that could still come would help.
     if ('failure' in outcome && isFull(outcome.failure)) return { blobDigest: '', blobBytes: 0, ...outcome }
     return { ...(await blob.finish()), ...outcome }
@@ -61,7 +65,18 @@ export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
   }
 }
 
-async function extract(task: UnpackTask, blob: HashedBlob): Promise<{ unpacked: Unpacked } | { failure: Failure }> {
+type Outcome = { readonly unpacked: Unpacked } | { readonly failure: Failure }
+
+async function keep(task: FileTask, blob: HashedBlob): Promise<Outcome> {
+  try {
+    return { unpacked: { diffId: '', usage: await storeFile(task, blob), impliedFolders: [], recipeBytes: 0 } }
+  } catch (error) {
+    blob.throwIfFailed()
+    return { failure: describe(error) }
+  }
+}
+
+async function extract(task: TarTask, blob: HashedBlob): Promise<Outcome> {
   const { target, limits, diffAlgorithm } = task
   const diffHash = createHash(diffAlgorithm)
   let writer: LayerWriter | undefined
