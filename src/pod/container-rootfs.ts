@@ -60,8 +60,8 @@ export function mountLayers(
     ...(label !== undefined && { label }),
   }
   if (!owner) {
-    // `<layers>/<n>/fs`: the folder of all layers, for images too deep for absolute paths.
-    mountOverlay({ lower: layers, ...writable, target, base: dirname(dirname(layers[0] ?? '/')) })
+    // The folder of all layers: their absolute paths may not all fit into the options.
+    mountOverlay({ lower: layers, ...writable, target, base: dirname(layers[0] ?? '/') })
     return
   }
   const mapped: string[] = []

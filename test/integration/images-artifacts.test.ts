@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { Images, type ImagesOptions } from '../../src/image/images.ts'
 import { silentLogger } from '../../src/lib/log.ts'
+import { unmount } from '../../src/linux/mount.ts'
+import { mountLayers } from '../../src/pod/container-rootfs.ts'
 import { openDatabase } from '../../src/state/database.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { FaultRegistry } from '../registry/fault-registry.ts'
@@ -134,6 +136,26 @@ test('artifacts without files, with a configuration of their own, and out of a l
   writeLayout(layout, 'example.org/a:1', buildArtifact([{ title: 'a', data: 'loaded' }]))
   await images.load(layout)
   assert.deepEqual(await filesOf(images, 'example.org/a:1'), { a: 'loaded' })
+})
+
+test('as many files as an artifact can have are one volume', async (t) => {
+  const registry = await FaultRegistry.start()
+  t.after(() => registry[Symbol.asyncDispose]())
+  const { open, root } = place(t)
+  const images = open()
+  const items = Array.from({ length: 500 }, (_, at) => ({ title: `part-${at}`, data: `${at}` }))
+  registry.add('many', 'latest', buildArtifact(items))
+  await images.pull({ image: `${registry.host}/many` })
+  const { layerDirs } = await images.useForVolume(`${registry.host}/many`)
+  const target = join(root, 'mounted')
+  mkdirSync(target)
+  mountLayers({ layers: layerDirs, target, scratch: join(root, 'scratch') }, undefined)
+  try {
+    assert.equal(readdirSync(target).length, 500)
+    assert.equal(readFileSync(join(target, 'part-499'), 'utf8'), '499')
+  } finally {
+    unmount(target)
+  }
 })
 
 test('hostile artifacts are refused, and nothing of them stays', async (t) => {
