@@ -43,8 +43,9 @@ test('hostile requests', { timeout: 240_000 }, async (t) => {
     const host = { linux: { securityContext: { namespaceOptions: onHost } } }
     const victim = await client.runSandbox(client.sandboxConfig('victim', host))
     const target = await client.runContainer(victim, client.containerConfig('target', 'sleep 1000'))
-    // So that the victim has its shared PID namespace, which it gets with the first container that wants it.
-    await client.createContainer(victim, client.containerConfig('sharing', 'true', { linux: {} }))
+    // So that the victim has its shared PID namespace, which it gets with the first container that wants it. With a stdin no
+    // OCI runtime waits for its start.
+    await client.createContainer(victim, client.containerConfig('sharing', 'true', { linux: {}, stdin: true }))
     const before = berthd.snapshot()
     const goodSandbox = client.sandboxConfig('good', {
       ...host,
