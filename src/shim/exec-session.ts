@@ -1,9 +1,15 @@
 import { closeSync, openSync } from 'node:fs'
 import { ConsoleSocket } from '../linux/console-socket.ts'
-import { createPipe } from '../linux/pipe.ts'
+import { createPipe, enlargePipe } from '../linux/pipe.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import type { ExecProcess, ExecStart, ExecStarter } from './exec-process.ts'
 import type { ExecParams, StdioNumbers } from './protocol.ts'
+
+/**
+ * What a pipe takes, in bytes, if the kernel allows it: four times its default, so that on a busy machine the command and
+ * berthd wait for each other less often.
+ */
+const pipeBytes = 256 * 1024
 
 let lastConsole = 0
 /** Tells the names from those that a dead shim left in the same folder. */
@@ -70,6 +76,7 @@ async function startWithPipes(
     }
     // The command's ends wait, as programs expect of their stdio.
     const pipe = createPipe({ nonBlocking: name !== 'stdin' })
+    enlargePipe(pipe.read, pipeBytes)
     const [own, its] = name === 'stdin' ? [pipe.write, pipe.read] : [pipe.read, pipe.write]
     ours[name] = own
     theirs[name] = its

@@ -10,7 +10,7 @@ import { protocolError } from './errors.ts'
 import { FrameParser } from './frame-parser.ts'
 import { FrameWriter } from './frame-writer.ts'
 import { type ControlFrame, goawayStatus, resetStatus, type SpdyHeaders, settingInitialWindow } from './frames.ts'
-import { ReceiveWindows, type Taken } from './receive-windows.ts'
+import { ReceiveWindows, Taken } from './receive-windows.ts'
 import { SendWindows, type StreamWindow } from './send-windows.ts'
 
 /** Data goes out in frames of at most this, in bytes: another stream's turn comes soon. */
@@ -266,7 +266,7 @@ export class SpdyConnection {
       id,
       stream,
       window,
-      taken: { bytes: 0 },
+      taken: new Taken(),
       open: accepted === undefined,
       ...(accepted && { accepted }),
     }
