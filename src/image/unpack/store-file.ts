@@ -1,6 +1,5 @@
 import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
-import { faultPoint } from '../../lib/fault-point.ts'
 import type { GrowingFile } from './growing-file.ts'
 import type { HashedBlob } from './hashed-blob.ts'
 import type { LayerUsage } from './layer-writer.ts'
@@ -24,7 +23,6 @@ export async function storeFile({ target, path }: FileTask, blob: HashedBlob): P
   const name = folders.pop() as string
   let folder = target
   makeFolder(folder)
-  faultPoint('unpack:begun')
   for (const component of folders) {
     folder = join(folder, component)
     makeFolder(folder)
@@ -40,7 +38,6 @@ export async function storeFile({ target, path }: FileTask, blob: HashedBlob): P
   } finally {
     closeSync(fd)
   }
-  faultPoint('unpack:written')
   const inodes = folders.length + 2
   return { bytes: Math.ceil(bytes / 4096) * 4096 + (inodes - 1) * 4096, inodes }
 }
