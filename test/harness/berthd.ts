@@ -18,11 +18,11 @@ import {
 export const repository = join(import.meta.dirname, '../..')
 
 /**
- * What lives as long as berthd does: the records, the logs, itself and its shims, the folders that hold those of the pods,
+ * What lives as long as berthd does, or comes and goes in a container that prints all the time: the records, the logs, itself and its shims, the folders that hold those of the pods,
  * host-local's notes.
  */
 const lasting =
-  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|berth-keeper|\/keeper\.json$/
+  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|berth-keeper|^\d+ sleep 0\.02$|\/keeper\.json$/
 
 /**
  * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test
