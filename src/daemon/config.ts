@@ -36,6 +36,7 @@ const schema = v.strictObject({
   cgroup_driver: v.optional(cgroupDriver, 'cgroupfs'),
   pids_limit: v.optional(pidsLimit, 0),
   trace: v.optional(v.boolean(), false),
+  start_early: v.optional(v.boolean(), false),
   expedite_rcu: v.optional(v.boolean(), true),
   hooks_dirs: v.optional(v.array(absolutePath), ['/usr/share/containers/oci/hooks.d', '/etc/containers/oci/hooks.d']),
   cdi_dirs: v.optional(v.array(absolutePath), ['/etc/cdi', '/var/run/cdi']),

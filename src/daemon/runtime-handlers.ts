@@ -29,7 +29,7 @@ export async function runtimeHandlers(config: Config, layout: Layout, reaper: Re
   }
   const configured = [...names].map((name) => configuredHandler(name, config, layout))
   const host = await probeHost(reaper)
-  const handlers = await Promise.all(configured.map((handler) => probed(handler, host, layout, reaper)))
+  const handlers = await Promise.all(configured.map((handler) => probed(handler, host, config, layout, reaper)))
   return new RuntimeHandlers(handlers, standard)
 }
 
@@ -70,7 +70,13 @@ function configuredHandler(name: string, config: Config, layout: Layout): Config
   }
 }
 
-async function probed(handler: Configured, host: HostFacts, layout: Layout, reaper: Reaper): Promise<RuntimeHandler> {
+async function probed(
+  handler: Configured,
+  host: HostFacts,
+  config: Config,
+  layout: Layout,
+  reaper: Reaper,
+): Promise<RuntimeHandler> {
   const runtime = new OciRuntime({ ...handler.command, reaper })
   const features = await runtime.features(AbortSignal.timeout(patienceMs)).catch(() => undefined)
   const facts = withRuntime(host, features)
@@ -78,7 +84,12 @@ async function probed(handler: Configured, host: HostFacts, layout: Layout, reap
   const userNamespaces = facts.userNamespaces && (await canIdMapFolder(reaper, layout.root))
   const isRuncOrCrun = features?.keepsPlainState === true && isProgramItself(handler.command.path)
   const plainState = isRuncOrCrun && handler.cgroupDriver === 'cgroupfs'
-  return { ...handler, host: { ...facts, userNamespaces }, plainState, waitsForConfig: isRuncOrCrun }
+  return {
+    ...handler,
+    host: { ...facts, userNamespaces },
+    plainState,
+    waitsForConfig: isRuncOrCrun && config.start_early,
+  }
 }
 
 /** Not a wrapper around one, which may do more, and sooner. */
