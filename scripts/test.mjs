@@ -17,7 +17,8 @@ function testFiles(folder) {
   if (!existsSync(join(root, folder))) return []
   const names = readdirSync(join(root, folder), { recursive: true })
   return names
-    .filter((name) => name.endsWith('.test.ts'))
+    // The soak (`npm run soak`) is not yet steady enough for every run.
+    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('soak'))
     .map((name) => join(folder, name))
     .sort()
 }
