@@ -16,11 +16,13 @@ const timeout = 300_000
 function testFiles(folder) {
   if (!existsSync(join(root, folder))) return []
   const names = readdirSync(join(root, folder), { recursive: true })
-  return names
-    // The soak (`npm run soak`) is not yet steady enough for every run.
-    .filter((name) => name.endsWith('.test.ts') && !name.startsWith('soak'))
-    .map((name) => join(folder, name))
-    .sort()
+  return (
+    names
+      // The soak (`npm run soak`) is not yet steady enough for every run.
+      .filter((name) => name.endsWith('.test.ts') && !name.startsWith('soak'))
+      .map((name) => join(folder, name))
+      .sort()
+  )
 }
 
 /** Runs test files under Node's own runner, whose summary ends the output; answers whether all passed. */
