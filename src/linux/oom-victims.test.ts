@@ -1,24 +1,29 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { victimsIn } from './oom-victims.ts'
+import { secondsCovered, victimsIn } from './oom-victims.ts'
 
-const killed = (memcg: string, task: string, pid: number) =>
-  `<6>[ 10656.774871] oom-kill:constraint=CONSTRAINT_MEMCG,nodemask=(null),cpuset=c1,mems_allowed=0,oom_memcg=/p,task_memcg=${memcg},task=${task},pid=${pid},uid=0`
+const killed = (task: string, pid: number, time = '10656.774871') =>
+  `<3>[ ${time}] Memory cgroup out of memory: Killed process ${pid} (${task}) total-vm:2592kB, anon-rss:7552kB, UID:0`
 
-test('the victims of a cgroup and of those below it are told, and no others', () => {
+test('each victim is told once, with or without the lines that say more of it', () => {
   const log = [
     '<4>[ 10656.774699] head invoked oom-killer: gfp_mask=0x500cc2(GFP_HIGHUSER|__GFP_ACCOUNT), order=0',
-    killed('/p/c1', 'sh', 11),
-    killed('/p/c10', 'sh', 12),
-    killed('/p/c1/inner', 'python3', 13),
-    '<3>[ 10656.774885] Memory cgroup out of memory: Killed process 14 (sh) total-vm:2592kB',
-    '<6>[ 1.0] oom-kill:constraint=CONSTRAINT_NONE,nodemask=(null),cpuset=/,mems_allowed=0,global_oom,task_memcg=/p/c1,task=x,pid=15,uid=7',
+    '<6>[ 10656.774871] oom-kill:constraint=CONSTRAINT_MEMCG,oom_memcg=/p,task_memcg=/p/c1,task=sh,pid=11,uid=0',
+    killed('sh', 11),
+    killed('python3', 13),
+    '<3>[    1.000000] Out of memory: Killed process 15 (x) total-vm:2592kB',
+    '<3>[ 10656.774885] Memory cgroup out of memory: OOM victim 14 (sh) is already exiting. Skip killing the task',
   ]
-  assert.deepEqual(victimsIn(log.join('\n'), '/p/c1'), [11, 13, 15])
+  assert.deepEqual(victimsIn(log.join('\n')), [11, 13, 15])
 })
 
 test('the name of a task cannot pass for more than a name', () => {
-  assert.deepEqual(victimsIn(killed('/p/c1', 'a,pid=1,uid=0', 21), '/p/c1'), [21])
-  assert.deepEqual(victimsIn(killed('/p/c2', ',task_memcg=/p', 22), '/p'), [22])
-  assert.deepEqual(victimsIn(killed('/q/c2', ',task_memcg=/p', 23), '/p'), [])
+  assert.deepEqual(victimsIn(killed('Killed process', 21)), [21])
+  assert.deepEqual(victimsIn('<6>[ 1.0] process 5 (: Killed process 22 (x) did something'), [])
+})
+
+test('a log covers the time from its oldest line to its newest', () => {
+  const log = [`<6>[    7.5] eth0: up`, killed('sh', 1, '30.25'), ''].join('\n')
+  assert.equal(secondsCovered(log), 22.75)
+  assert.equal(secondsCovered(''), 0)
 })

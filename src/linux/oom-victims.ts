@@ -8,23 +8,26 @@ const logBytes = 512 * 1024
 const initialPidNamespace = 'pid:[4026531836]'
 
 /**
- * The processes of a cgroup and of those below it that the kernel says it has killed for want of memory. The log forgets, and
- * the kernel says less than it does when there is much to say: it may have killed more. Undefined when it cannot be known.
+ * The processes that the kernel says it has killed for want of memory in the last `seconds`, or longer ago. Undefined when that
+ * cannot be known: the log may not be read, or does not reach back so far.
  */
-export function oomVictims(cgroup: string): readonly number[] | undefined {
+export function oomVictims(seconds: number): readonly number[] | undefined {
   if (readlinkSync('/proc/self/ns/pid') !== initialPidNamespace) return undefined
   const log = kernelLog(logBytes)
-  return log === undefined ? undefined : victimsIn(log, cgroup)
+  return log === undefined || secondsCovered(log) < seconds ? undefined : victimsIn(log)
 }
 
 /**
- * Out of lines as `oom-kill:constraint=CONSTRAINT_MEMCG,…,oom_memcg=/a,task_memcg=/a/b,task=sh,pid=20138,uid=0`
- * (dump_oom_victim of mm/oom_kill.c). The name of the task is the container's to choose, up to 15 bytes of anything.
+ * Out of lines as `<3>[ 22286.958298] Memory cgroup out of memory: Killed process 11231 (tail) total-vm:9984kB, …`
+ * (__oom_kill_process of mm/oom_kill.c). There is one for each victim, while the lines that tell its cgroup
+ * (dump_oom_victim) are left out when there are more than ten in five seconds. The name in brackets is the victim's to choose.
  */
-export function victimsIn(log: string, cgroup: string): number[] {
-  return log.split('\n').flatMap((line) => {
-    if (!line.includes('oom-kill:constraint=')) return []
-    const [, memcg = '', pid] = /,task_memcg=(.*?),task=.*,pid=(\d+),uid=\d+$/.exec(line) ?? []
-    return memcg === cgroup || memcg.startsWith(`${cgroup}/`) ? [Number(pid)] : []
-  })
+export function victimsIn(log: string): number[] {
+  return [...log.matchAll(/^<\d+>\[ *[\d.]+\] [^()]*?: Killed process (\d+) \(/gm)].map(([, pid]) => Number(pid))
+}
+
+/** From the oldest line to the newest, by the kernel's own clock. */
+export function secondsCovered(log: string): number {
+  const times = [...log.matchAll(/^<\d+>\[ *([\d.]+)\] /gm)]
+  return Number(times.at(-1)?.[1] ?? 0) - Number(times[0]?.[1] ?? 0)
 }

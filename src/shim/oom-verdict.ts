@@ -8,7 +8,7 @@ export interface OomFacts {
   readonly kills: number
   /** How many it had killed when Berth itself came to kill the container; undefined when Berth did not. */
   readonly killsBefore: number | undefined
-  /** The processes that the kernel's log says it killed there; it may not know all, or nothing. */
+  /** The processes that the kernel's log says it killed; undefined when the log does not tell. */
   readonly victims: () => readonly number[] | undefined
 }
 
@@ -22,5 +22,5 @@ export function hasOomPart({ pid, signal, kills, killsBefore, victims }: OomFact
   // An exit code of 137 that a shell passes on is the end of its child.
   if (signal !== 9) return true
   const known = victims()
-  return known === undefined || known.length < kills || known.includes(pid)
+  return known === undefined || known.includes(pid)
 }

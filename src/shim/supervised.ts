@@ -41,6 +41,9 @@ const kubeletPatience = 4 * 60_000
 /** How long the OCI runtime may take to take away a container that did not start, in milliseconds. */
 const deletePatience = 20_000
 
+/** How long, in seconds, the news of an end may take at most, also when the shim has to be replaced first. */
+const endToNews = 60
+
 const clock = createClock()
 
 /** One container under this shim's care: from its start, through its output, to its exit and the removal of its traces. */
@@ -181,7 +184,7 @@ export class SupervisedProcess {
       signal: status.signal,
       kills: this.#oomKills(cgroup),
       killsBefore: readKillNote(bundle)?.oomKills,
-      victims: () => oomVictims(cgroup),
+      victims: () => oomVictims(Math.min(endToNews, secondsSince(startedAt))),
     })
     const exit = { id, ...status, ...(startedAt && { startedAt }), finishedAt: String(clock()), oomKilled }
     this.#exit = exit
@@ -331,6 +334,10 @@ export class SupervisedProcess {
     this.#output?.readTerminal(console.receiveMaster())
     return started
   }
+}
+
+function secondsSince(time = '0'): number {
+  return Date.now() / 1000 - Number(time) / 1e9
 }
 
 type RunRequestWithoutStdio = Required<Omit<RunRequest, 'stdio' | 'consoleSocket'>>

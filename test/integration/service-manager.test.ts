@@ -72,11 +72,14 @@ test('its end: calls under way are finished, new ones are refused', options, asy
   const eventsEnded = (async () => {
     for await (const _ of events) assert.fail('an event of a pod that is not ready')
   })()
+  const eventsSettled = Promise.allSettled([eventsEnded])
+  // On the same connection: the stream is open when this is answered.
+  await client.runtime.version({})
   const ended = berthd.stop()
   await eventually('it is stopping', () => berthd.log().includes('stopping; pods run on') || undefined)
   using late = new PodClient(berthd)
   await assert.rejects(late.runtime.listPodSandbox({}), { codeName: 'UNAVAILABLE', message: /stopping/ })
-  await eventsEnded.catch(() => {})
+  await eventsSettled
   rmSync(hang)
   const pod = await underWay
   assert.equal(await ended, 0)
