@@ -7,6 +7,8 @@ import { dirname, resolve, sep } from 'node:path'
 /** The folders of src/, top to bottom: a room may import itself and what is below it, never what is above. */
 export const rooms = [
   'cli',
+  'agent',
+  'manifest',
   'client',
   'daemon',
   'cri',
@@ -25,9 +27,11 @@ export const rooms = [
   'gen',
 ]
 
-/** Rooms that may import less than all that is below them: the client and the CLI work against any CRI socket. */
+/** Rooms that may import less than all that is below them: what is a client of CRI works against any CRI socket. */
 const onlyThese = {
-  cli: ['client', 'mux', 'lib', 'gen'],
+  cli: ['agent', 'manifest', 'client', 'mux', 'lib', 'gen'],
+  agent: ['manifest', 'client', 'lib', 'gen'],
+  manifest: ['client', 'lib', 'gen'],
   client: ['lib', 'gen'],
 }
 
@@ -41,7 +45,7 @@ const guarded = [
   },
   {
     module: /^(node:)?child_process(\/|$)/,
-    rooms: ['cli'],
+    rooms: ['cli', 'agent'],
     tests: true,
     why: 'node:child_process loses its children to the Reaper of berthd and of the shim: use runCommand or spawn of src/linux',
   },

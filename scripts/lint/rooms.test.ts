@@ -49,7 +49,11 @@ const refused: readonly (readonly [path: string, text: string, why: RegExp])[] =
   ['src/image/registry/auth.ts', using('../../cri/server.ts'), /image\/ may not import cri\//],
   ['src/lib/clock.ts', using('../linux/mount.ts'), /lib\/ may not import linux\//],
   ['src/shim/main.ts', using('../network/cni.ts'), /shim\/ may not import network\//],
-  ['src/cli/pods.ts', using('../pod/pods.ts'), /cli\/ may import only client, mux, lib, gen, not pod\//],
+  [
+    'src/cli/pods.ts',
+    using('../pod/pods.ts'),
+    /cli\/ may import only agent, manifest, client, mux, lib, gen, not pod\//,
+  ],
   ['src/client/connect.ts', using('../linux/spawn.ts'), /client\/ may import only lib, gen, not linux\//],
   ['src/pod/pods.test.ts', using('../daemon/main.ts'), /pod\/ may not import daemon\//],
   ['src/pod/pods.ts', "export type { Thing } from '../daemon/main.ts'\n", /pod\/ may not import daemon\//],

@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statusError } from '../client/testing/serve.ts'
 import { berth } from './testing/berth.ts'
-import { FakeRuntime } from './testing/fake-runtime.ts'
+import { FakeRuntime } from '../client/testing/fake-runtime.ts'
 
 const sandbox = {
   metadata: { name: 'web', namespace: 'shop', uid: 'u-1' },

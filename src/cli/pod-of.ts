@@ -1,6 +1,6 @@
 import type { Container } from '../client/index.ts'
 import type { Cli } from './cli.ts'
-import { podNameOf, podNamespaceOf, podUidOf } from './pod-labels.ts'
+import { podNameOf, podNamespaceOf, podUidOf } from '../manifest/pod-labels.ts'
 
 /** The pod that a container belongs to, as people know it. Empty texts where nothing is known. */
 export interface PodNames {

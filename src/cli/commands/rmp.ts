@@ -3,7 +3,7 @@ import { PodSandboxState } from '../../client/index.ts'
 import { failedPrecondition, invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../for-each.ts'
-import { removeVolumes, volumesFolder } from '../manifest/volume-folders.ts'
+import { removeVolumes, volumesFolder } from '../../agent/volume-folders.ts'
 import { resolvePod } from '../resolve.ts'
 
 interface Options {

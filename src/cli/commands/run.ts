@@ -9,8 +9,8 @@ import { pullFor } from '../create-container.ts'
 import { addCredentialOptions, type CredentialOptions } from '../credentials.ts'
 import { describeContainerState, describePodState } from '../format/states.ts'
 import { formatTable } from '../format/table.ts'
-import { readPod } from '../manifest/pod.ts'
-import { type RunningPod, runPod } from '../manifest/run-pod.ts'
+import { readPod } from '../../manifest/pod.ts'
+import { type RunningPod, runPod } from '../../agent/run-pod.ts'
 import { readContainerConfig, readSandboxConfig } from '../proto-file.ts'
 
 interface Options extends CredentialOptions {

@@ -1,5 +1,6 @@
 import { PassThrough } from 'node:stream'
 import { buffer } from 'node:stream/consumers'
+import { now } from '../../client/testing/fake-runtime.ts'
 import { runCli } from '../program.ts'
 
 /** What a run of `berth` gave. */
@@ -8,9 +9,6 @@ export interface Outcome {
   readonly stdout: string
   readonly stderr: string
 }
-
-/** The time that commands see: 2026-01-02T00:00:00Z. */
-export const now = Date.UTC(2026, 0, 2)
 
 /** Runs `berth` in this process against an endpoint. */
 export async function berth(endpoint: string, args: readonly string[], signal?: AbortSignal): Promise<Outcome> {

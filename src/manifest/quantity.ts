@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../lib/errors.ts'
+import { invalidArgument } from '../lib/errors.ts'
 
 const exponents: Readonly<Record<string, number>> = {
   n: -9,

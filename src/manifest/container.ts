@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { invalidArgument } from '../../lib/errors.ts'
+import { invalidArgument } from '../lib/errors.ts'
 import { type EnvVar, readEnv } from './env.ts'
 import type { Fields } from './fields.ts'
 import { checkName } from './names.ts'

@@ -5,9 +5,9 @@ import {
   ContainerConfigSchema,
   type LinuxContainerSecurityContextSchema,
   SecurityProfile_ProfileType,
-} from '../../client/index.ts'
-import { invalidArgument } from '../../lib/errors.ts'
-import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from '../pod-labels.ts'
+} from '../client/index.ts'
+import { invalidArgument } from '../lib/errors.ts'
+import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod-labels.ts'
 import { type ContainerManifest, hashOf } from './container.ts'
 import { resolveEnv } from './env.ts'
 import { expandVariables } from './expand.ts'

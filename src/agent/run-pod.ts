@@ -7,16 +7,16 @@ import {
   type PodSandboxConfig,
   PodSandboxState,
   type PodSandboxStatus,
-} from '../../client/index.ts'
-import { failedPrecondition, internal } from '../../lib/errors.ts'
-import type { Cli } from '../cli.ts'
-import { podUidLabel } from '../pod-labels.ts'
+} from '../client/index.ts'
+import { failedPrecondition, internal } from '../lib/errors.ts'
+import type { Access } from './access.ts'
+import { podUidLabel } from '../manifest/pod-labels.ts'
 import { nextAttempt } from './attempts.ts'
-import { type ContainerManifest, hashOf } from './container.ts'
-import { containerConfig, hashAnnotation } from './container-config.ts'
+import { type ContainerManifest, hashOf } from '../manifest/container.ts'
+import { containerConfig, hashAnnotation } from '../manifest/container-config.ts'
 import { ensureImage } from './image.ts'
-import type { PodManifest } from './pod.ts'
-import { sandboxConfig } from './sandbox-config.ts'
+import type { PodManifest } from '../manifest/pod.ts'
+import { sandboxConfig } from '../manifest/sandbox-config.ts'
 import { prepareVolumes, volumesFolder } from './volume-folders.ts'
 
 /** A pod that runs, and its containers in the manifest's order, the initial ones first. */
@@ -32,96 +32,97 @@ const pollMs = 100
  * Brings a pod to run: sandbox, init containers one after another, containers. What is there from an earlier run stays as
  * it is, so that a second run changes nothing; a sandbox that is no longer ready is replaced by a new attempt. Logs stay.
  */
-export async function runPod(cli: Cli, pod: PodManifest): Promise<RunningPod> {
+export async function runPod(access: Access, pod: PodManifest): Promise<RunningPod> {
   const volumePaths = prepareVolumes(pod, volumesFolder)
-  const found = await findSandbox(cli, pod)
+  const found = await findSandbox(access, pod)
   const config = sandboxConfig(pod, found.attempt)
-  const before = found.id === undefined ? [] : await newestContainers(cli, found.id)
-  warnOfChanges(cli, pod, before)
+  const before = found.id === undefined ? [] : await newestContainers(access, found.id)
+  warnOfChanges(access, pod, before)
   const started = pod.containers.some(({ name }) => stateOf(before, name) === ContainerState.CONTAINER_RUNNING)
   const missing = pod.containers.filter(({ name }) => stateOf(before, name) === undefined)
   // Init containers have had their turn once a container of the pod started.
   const initial = started || missing.length === 0 ? [] : pod.initContainers
-  const imageIds = await ensureImages(cli, pod, [...initial, ...missing], config)
-  const sandbox = await readySandbox(cli, pod, found.id, config)
+  const imageIds = await ensureImages(access, pod, [...initial, ...missing], config)
+  const sandbox = await readySandbox(access, pod, found.id, config)
   const podIps = [sandbox.network?.ip ?? '', ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)].filter(
     Boolean,
   )
 
   const bringUp = async (container: ContainerManifest, again: boolean) => {
     const existing = before.find(({ metadata }) => metadata?.name === container.name)
-    if (existing && !again) return startIfCreated(cli, existing)
+    if (existing && !again) return startIfCreated(access, existing)
     const attempt = Math.max(nextAttempt(config.logDirectory, container.name), (existing?.metadata?.attempt ?? -1) + 1)
     const imageId = imageIds.get(container.name) ?? container.image
     const surroundings = { podIps, imageId, attempt, volumePaths, nodeMemory: totalmem() }
-    const { containerId } = await cli.cri.runtime.createContainer(
+    const { containerId } = await access.cri.runtime.createContainer(
       {
         podSandboxId: sandbox.id,
         config: containerConfig(pod, container, surroundings),
         sandboxConfig: config,
       },
-      cli.work,
+      access.work,
     )
-    await cli.cri.runtime.startContainer({ containerId }, cli.work)
+    await access.cri.runtime.startContainer({ containerId }, access.work)
     return containerId
   }
 
   for (const container of initial) {
     const existing = before.find(({ metadata }) => metadata?.name === container.name)
-    const failed = existing !== undefined && (await hasFailed(cli, existing.id))
+    const failed = existing !== undefined && (await hasFailed(access, existing.id))
     const id = await bringUp(container, failed)
-    if (!container.sidecar) await waitForSuccess(cli, container.name, id)
+    if (!container.sidecar) await waitForSuccess(access, container.name, id)
   }
   for (const container of pod.containers) await bringUp(container, false)
 
   const order = [...pod.initContainers, ...pod.containers].map(({ name }) => name)
-  const after = await newestContainers(cli, sandbox.id)
+  const after = await newestContainers(access, sandbox.id)
   const sorted = after.toSorted((a, b) => order.indexOf(a.metadata?.name ?? '') - order.indexOf(b.metadata?.name ?? ''))
-  return { sandbox, containers: await Promise.all(sorted.map(({ id }) => statusOf(cli, id))) }
+  return { sandbox, containers: await Promise.all(sorted.map(({ id }) => statusOf(access, id))) }
 }
 
 /** The pod's ready sandbox, or the attempt that a new one will be. */
-async function findSandbox(cli: Cli, { uid }: PodManifest): Promise<{ id: string | undefined; attempt: number }> {
+async function findSandbox(access: Access, { uid }: PodManifest): Promise<{ id: string | undefined; attempt: number }> {
   const filter = { labelSelector: { [podUidLabel]: uid } }
-  const { items } = await cli.cri.runtime.listPodSandbox({ filter }, cli.ask)
+  const { items } = await access.cri.runtime.listPodSandbox({ filter }, access.ask)
   const [newest] = items.toSorted((a, b) => Number(b.createdAt - a.createdAt))
   const attempt = newest?.metadata?.attempt ?? -1
   if (newest?.state === PodSandboxState.SANDBOX_READY) return { id: newest.id, attempt }
-  if (items.length > 0) cli.note(`the sandbox of attempt ${attempt} is not ready; making a new one`)
+  if (items.length > 0) access.note(`the sandbox of attempt ${attempt} is not ready; making a new one`)
   for (const { id: podSandboxId } of items) {
-    await cli.cri.runtime.stopPodSandbox({ podSandboxId }, cli.work)
-    await cli.cri.runtime.removePodSandbox({ podSandboxId }, cli.work)
+    await access.cri.runtime.stopPodSandbox({ podSandboxId }, access.work)
+    await access.cri.runtime.removePodSandbox({ podSandboxId }, access.work)
   }
   return { id: undefined, attempt: attempt + 1 }
 }
 
 async function readySandbox(
-  cli: Cli,
+  access: Access,
   { runtimeHandler }: PodManifest,
   found: string | undefined,
   config: PodSandboxConfig,
 ): Promise<PodSandboxStatus> {
-  const podSandboxId = found ?? (await cli.cri.runtime.runPodSandbox({ config, runtimeHandler }, cli.work)).podSandboxId
-  const { status } = await cli.cri.runtime.podSandboxStatus({ podSandboxId }, cli.ask)
+  const podSandboxId =
+    found ?? (await access.cri.runtime.runPodSandbox({ config, runtimeHandler }, access.work)).podSandboxId
+  const { status } = await access.cri.runtime.podSandboxStatus({ podSandboxId }, access.ask)
   if (!status) throw internal(`the runtime gave no status of the sandbox ${podSandboxId}`)
   return status
 }
 
 /** Image ids by container name. Pulled before anything is made, so that a failed pull leaves nothing behind. */
 async function ensureImages(
-  cli: Cli,
+  access: Access,
   pod: PodManifest,
   containers: readonly ContainerManifest[],
   config: PodSandboxConfig,
 ): Promise<Map<string, string>> {
   const ids = new Map<string, string>()
-  for (const container of containers) ids.set(container.name, await ensureImage(cli, pod, container, config))
+  for (const container of containers) ids.set(container.name, await ensureImage(access, pod, container, config))
   return ids
 }
 
 /** The containers of a sandbox, of each name the newest. */
-async function newestContainers(cli: Cli, podSandboxId: string): Promise<Container[]> {
-  const { containers } = await cli.cri.runtime.listContainers({ filter: { podSandboxId } }, cli.ask)
+async function newestContainers(access: Access, podSandboxId: string): Promise<Container[]> {
+  const { containers } = await access.cri.runtime.listContainers({ filter: { podSandboxId } }, access.ask)
   const newest = new Map<string, Container>()
   for (const container of containers.toSorted((a, b) => Number(a.createdAt - b.createdAt))) {
     newest.set(container.metadata?.name ?? '', container)
@@ -132,32 +133,33 @@ async function newestContainers(cli: Cli, podSandboxId: string): Promise<Contain
 const stateOf = (containers: readonly Container[], name: string) =>
   containers.find(({ metadata }) => metadata?.name === name)?.state
 
-function warnOfChanges(cli: Cli, pod: PodManifest, containers: readonly Container[]): void {
+function warnOfChanges(access: Access, pod: PodManifest, containers: readonly Container[]): void {
   for (const { metadata, annotations } of containers) {
     const manifest = [...pod.initContainers, ...pod.containers].find(({ name }) => name === metadata?.name)
     const changed = manifest === undefined || annotations[hashAnnotation] !== hashOf(manifest)
     if (changed) {
       const name = `${pod.namespace}/${pod.name}`
-      cli.note(
+      access.note(
         `container "${metadata?.name}" is of an older manifest; for the new one: berth rmp -f ${name}, then run again`,
       )
     }
   }
 }
 
-async function startIfCreated(cli: Cli, { id, state }: Container): Promise<string> {
-  if (state === ContainerState.CONTAINER_CREATED) await cli.cri.runtime.startContainer({ containerId: id }, cli.work)
+async function startIfCreated(access: Access, { id, state }: Container): Promise<string> {
+  if (state === ContainerState.CONTAINER_CREATED)
+    await access.cri.runtime.startContainer({ containerId: id }, access.work)
   return id
 }
 
-async function hasFailed(cli: Cli, containerId: string): Promise<boolean> {
-  const { state, exitCode } = await statusOf(cli, containerId)
+async function hasFailed(access: Access, containerId: string): Promise<boolean> {
+  const { state, exitCode } = await statusOf(access, containerId)
   return state === ContainerState.CONTAINER_UNKNOWN || (state === ContainerState.CONTAINER_EXITED && exitCode !== 0)
 }
 
-async function waitForSuccess(cli: Cli, name: string, containerId: string): Promise<void> {
+async function waitForSuccess(access: Access, name: string, containerId: string): Promise<void> {
   for (;;) {
-    const { state, exitCode, reason, message } = await statusOf(cli, containerId)
+    const { state, exitCode, reason, message } = await statusOf(access, containerId)
     if (state === ContainerState.CONTAINER_EXITED || state === ContainerState.CONTAINER_UNKNOWN) {
       if (state === ContainerState.CONTAINER_EXITED && exitCode === 0) return
       const why = [reason, message].filter(Boolean).join(': ')
@@ -165,12 +167,12 @@ async function waitForSuccess(cli: Cli, name: string, containerId: string): Prom
         `init container "${name}" ended with exit code ${exitCode}${why && ` (${why})`}; berth logs ${containerId.slice(0, 12)} shows what it wrote, a new run tries it again`,
       )
     }
-    await sleep(pollMs, undefined, { signal: cli.terminal.signal })
+    await sleep(pollMs, undefined, access.work.signal && { signal: access.work.signal })
   }
 }
 
-async function statusOf(cli: Cli, containerId: string): Promise<ContainerStatus> {
-  const { status } = await cli.cri.runtime.containerStatus({ containerId }, cli.ask)
+async function statusOf(access: Access, containerId: string): Promise<ContainerStatus> {
+  const { status } = await access.cri.runtime.containerStatus({ containerId }, access.ask)
   if (!status) throw internal(`the runtime gave no status of the container ${containerId}`)
   return status
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { invalidArgument } from '../../lib/errors.ts'
+import { invalidArgument } from '../lib/errors.ts'
 import { type ContainerManifest, readContainer } from './container.ts'
 import { Fields } from './fields.ts'
 import { checkName, isSafeName } from './names.ts'

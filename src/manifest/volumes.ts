@@ -1,5 +1,5 @@
-import { MountPropagation } from '../../client/index.ts'
-import { invalidArgument } from '../../lib/errors.ts'
+import { MountPropagation } from '../client/index.ts'
+import { invalidArgument } from '../lib/errors.ts'
 import type { Fields } from './fields.ts'
 import { checkName } from './names.ts'
 

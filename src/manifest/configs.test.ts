@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toJson } from '@bufbuild/protobuf'
-import { ContainerConfigSchema, PodSandboxConfigSchema } from '../../client/index.ts'
+import { ContainerConfigSchema, PodSandboxConfigSchema } from '../client/index.ts'
 import { containerConfig } from './container-config.ts'
 import { readPod } from './pod.ts'
 import { sandboxConfig } from './sandbox-config.ts'

@@ -7,10 +7,10 @@ import { stringify } from 'yaml'
 import { PodSandboxState } from '../../client/index.ts'
 import { statusError } from '../../client/testing/serve.ts'
 import { berth } from '../testing/berth.ts'
-import { FakeRuntime } from '../testing/fake-runtime.ts'
-import { nextAttempt } from './attempts.ts'
-import { readPod } from './pod.ts'
-import { prepareVolumes, removeVolumes } from './volume-folders.ts'
+import { FakeRuntime } from '../../client/testing/fake-runtime.ts'
+import { nextAttempt } from '../../agent/attempts.ts'
+import { readPod } from '../../manifest/pod.ts'
+import { prepareVolumes, removeVolumes } from '../../agent/volume-folders.ts'
 
 const manifest = (spec: object = {}) => ({
   apiVersion: 'v1',

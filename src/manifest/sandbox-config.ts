@@ -5,8 +5,8 @@ import {
   PodSandboxConfigSchema,
   Protocol,
   SecurityProfile_ProfileType,
-} from '../../client/index.ts'
-import { podNameLabel, podNamespaceLabel, podUidLabel } from '../pod-labels.ts'
+} from '../client/index.ts'
+import { podNameLabel, podNamespaceLabel, podUidLabel } from './pod-labels.ts'
 import type { Dns, PodManifest } from './pod.ts'
 
 /** Where the kubelet, and so `berth run`, keeps the logs of a pod. */

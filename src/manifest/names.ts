@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../lib/errors.ts'
+import { invalidArgument } from '../lib/errors.ts'
 
 /** Whether a text can be one folder's name and nothing else. */
 export const isSafeName = (text: string) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(text)

@@ -1,12 +1,8 @@
-import {
-  type ContainerConfig,
-  ContainerState,
-  type Image,
-  type PodSandboxConfig,
-  PodSandboxState,
-} from '../../client/index.ts'
-import { type FakeHandlers, type FakeServer, serveFake, statusError } from '../../client/testing/serve.ts'
-import { now } from './berth.ts'
+import { type ContainerConfig, ContainerState, type Image, type PodSandboxConfig, PodSandboxState } from '../index.ts'
+import { type FakeHandlers, type FakeServer, serveFake, statusError } from './serve.ts'
+
+/** The time when the newest things were made: 2026-01-02T00:00:00Z. */
+export const now = Date.UTC(2026, 0, 2)
 
 export interface FakeSandbox {
   readonly id: string

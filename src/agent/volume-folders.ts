@@ -1,9 +1,9 @@
 import { chmodSync, closeSync, mkdirSync, openSync, rmSync, type Stats, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { invalidArgument } from '../../lib/errors.ts'
-import { isSafeName } from './names.ts'
-import type { PodManifest } from './pod.ts'
-import type { HostPathType, Volume } from './volumes.ts'
+import { invalidArgument } from '../lib/errors.ts'
+import { isSafeName } from '../manifest/names.ts'
+import type { PodManifest } from '../manifest/pod.ts'
+import type { HostPathType, Volume } from '../manifest/volumes.ts'
 
 /** Where `berth run` keeps the emptyDir volumes of its pods: `<folder>/<uid>/<volume>`. */
 export const volumesFolder = '/var/lib/berth-run/volumes'

@@ -1,10 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import {
-  type SELinuxOptionSchema,
-  SecurityProfile_ProfileType,
-  type SecurityProfileSchema,
-} from '../../client/index.ts'
-import { invalidArgument } from '../../lib/errors.ts'
+import { type SELinuxOptionSchema, SecurityProfile_ProfileType, type SecurityProfileSchema } from '../client/index.ts'
+import { invalidArgument } from '../lib/errors.ts'
 import type { Fields } from './fields.ts'
 
 type Profile = MessageInitShape<typeof SecurityProfileSchema>

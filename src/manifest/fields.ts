@@ -1,4 +1,4 @@
-import { invalidArgument } from '../../lib/errors.ts'
+import { invalidArgument } from '../lib/errors.ts'
 
 /**
  * An object of a manifest that remembers which of its fields were read, so that those nobody asked for can be named to the

@@ -1,8 +1,8 @@
-import { failedPrecondition } from '../../lib/errors.ts'
-import type { Cli } from '../cli.ts'
-import type { Image, PodSandboxConfig } from '../../client/index.ts'
-import type { ContainerManifest } from './container.ts'
-import type { PodManifest } from './pod.ts'
+import { failedPrecondition } from '../lib/errors.ts'
+import type { Access } from './access.ts'
+import type { Image, PodSandboxConfig } from '../client/index.ts'
+import type { ContainerManifest } from '../manifest/container.ts'
+import type { PodManifest } from '../manifest/pod.ts'
 
 /**
  * Sees that the image of a container is there, as its pull policy has it, and gives its id.
@@ -10,17 +10,17 @@ import type { PodManifest } from './pod.ts'
  * @throws BerthError failed-precondition when it may not be pulled or must not run as root; CriError when the pull fails
  */
 export async function ensureImage(
-  cli: Cli,
+  access: Access,
   pod: PodManifest,
   container: ContainerManifest,
   sandboxConfig: PodSandboxConfig,
 ): Promise<string> {
   const spec = { image: container.image, runtimeHandler: pod.runtimeHandler }
-  let { image } = await cli.cri.image.imageStatus({ image: spec }, cli.ask)
+  let { image } = await access.cri.image.imageStatus({ image: spec }, access.ask)
   if (container.pullPolicy === 'Always' || (container.pullPolicy === 'IfNotPresent' && !image)) {
-    cli.note(`pulling ${container.image}`)
-    const { imageRef } = await cli.cri.image.pullImage({ image: spec, sandboxConfig }, cli.work)
-    ;({ image } = await cli.cri.image.imageStatus({ image: { ...spec, image: imageRef } }, cli.ask))
+    access.note(`pulling ${container.image}`)
+    const { imageRef } = await access.cri.image.pullImage({ image: spec, sandboxConfig }, access.work)
+    ;({ image } = await access.cri.image.imageStatus({ image: { ...spec, image: imageRef } }, access.ask))
   }
   if (!image) {
     throw failedPrecondition(`the image ${container.image} is not there and its pull policy is ${container.pullPolicy}`)
