@@ -1,4 +1,5 @@
-import type { CallOptions, CriConnection } from '../client/index.ts'
+import { type CallOptions, type CriConnection, CriError } from '../client/index.ts'
+import { messageOf } from '../lib/errors.ts'
 
 /** How the runtime is reached, and people are told. */
 export interface Access {
@@ -10,3 +11,6 @@ export interface Access {
   /** Says something to whoever reads along; not a failure. */
   note(line: string): void
 }
+
+/** What went wrong, for people. The message of a CriError already says what gRPC did, in better words than its cause. */
+export const wordsOf = (error: unknown) => (error instanceof CriError ? error.message : messageOf(error))

@@ -1,8 +1,11 @@
-import { failedPrecondition } from '../lib/errors.ts'
-import type { Access } from './access.ts'
 import type { Image, PodSandboxConfig } from '../client/index.ts'
+import { failedPrecondition } from '../lib/errors.ts'
+import type { ConfigLookup } from '../manifest/config-data.ts'
 import type { ContainerManifest } from '../manifest/container.ts'
 import type { PodManifest } from '../manifest/pod.ts'
+import type { PullPolicy } from '../manifest/pull-policy.ts'
+import type { Access } from './access.ts'
+import { credentialsFor } from './pull-secrets.ts'
 
 /**
  * Sees that the image of a container is there, as its pull policy has it, and gives its id.
@@ -14,19 +17,33 @@ export async function ensureImage(
   pod: PodManifest,
   container: ContainerManifest,
   sandboxConfig: PodSandboxConfig,
+  lookup: ConfigLookup,
 ): Promise<string> {
-  const spec = { image: container.image, runtimeHandler: pod.runtimeHandler }
-  let { image } = await access.cri.image.imageStatus({ image: spec }, access.ask)
-  if (container.pullPolicy === 'Always' || (container.pullPolicy === 'IfNotPresent' && !image)) {
-    access.note(`pulling ${container.image}`)
-    const { imageRef } = await access.cri.image.pullImage({ image: spec, sandboxConfig }, access.work)
-    ;({ image } = await access.cri.image.imageStatus({ image: { ...spec, image: imageRef } }, access.ask))
-  }
-  if (!image) {
-    throw failedPrecondition(`the image ${container.image} is not there and its pull policy is ${container.pullPolicy}`)
-  }
+  const image = await presentImage(access, pod, container.image, container.pullPolicy, sandboxConfig, lookup)
   if (container.security.runAsNonRoot ?? pod.security.runAsNonRoot) refuseRoot(pod, container, image)
   return image.id
+}
+
+/** Sees that an image is there, as a pull policy has it. */
+export async function presentImage(
+  access: Access,
+  pod: PodManifest,
+  name: string,
+  policy: PullPolicy,
+  sandboxConfig: PodSandboxConfig,
+  lookup: ConfigLookup,
+): Promise<Image> {
+  const { cri, ask, work } = access
+  const spec = { image: name, runtimeHandler: pod.runtimeHandler }
+  let { image } = await cri.image.imageStatus({ image: spec }, ask)
+  if (policy === 'Always' || (policy === 'IfNotPresent' && !image)) {
+    access.note(`pulling ${name}`)
+    const auth = credentialsFor(name, pod, lookup)
+    const { imageRef } = await cri.image.pullImage({ image: spec, sandboxConfig, ...(auth && { auth }) }, work)
+    ;({ image } = await cri.image.imageStatus({ image: { ...spec, image: imageRef } }, ask))
+  }
+  if (!image) throw failedPrecondition(`the image ${name} is not there and its pull policy is ${policy}`)
+  return image
 }
 
 /** What runAsNonRoot promises: the user is known to be another than 0. */

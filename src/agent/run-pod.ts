@@ -1,4 +1,3 @@
-import { totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   type Container,
@@ -11,13 +10,12 @@ import {
 import { failedPrecondition, internal } from '../lib/errors.ts'
 import type { Access } from './access.ts'
 import { podUidLabel } from '../manifest/pod-labels.ts'
-import { nextAttempt } from './attempts.ts'
 import { type ContainerManifest, hashOf } from '../manifest/container.ts'
-import { containerConfig, hashAnnotation } from '../manifest/container-config.ts'
+import { hashAnnotation } from '../manifest/container-config.ts'
 import { ensureImage } from './image.ts'
+import { createContainer, type Place } from './start-container.ts'
 import type { PodManifest } from '../manifest/pod.ts'
 import { sandboxConfig } from '../manifest/sandbox-config.ts'
-import { prepareVolumes, volumesFolder } from './volume-folders.ts'
 
 /** A pod that runs, and its containers in the manifest's order, the initial ones first. */
 export interface RunningPod {
@@ -32,8 +30,8 @@ const pollMs = 100
  * Brings a pod to run: sandbox, init containers one after another, containers. What is there from an earlier run stays as
  * it is, so that a second run changes nothing; a sandbox that is no longer ready is replaced by a new attempt. Logs stay.
  */
-export async function runPod(access: Access, pod: PodManifest): Promise<RunningPod> {
-  const volumePaths = prepareVolumes(pod, volumesFolder)
+export async function runPod(place: Place, pod: PodManifest): Promise<RunningPod> {
+  const { access } = place
   const found = await findSandbox(access, pod)
   const config = sandboxConfig(pod, found.attempt)
   const before = found.id === undefined ? [] : await newestContainers(access, found.id)
@@ -42,7 +40,7 @@ export async function runPod(access: Access, pod: PodManifest): Promise<RunningP
   const missing = pod.containers.filter(({ name }) => stateOf(before, name) === undefined)
   // Init containers have had their turn once a container of the pod started.
   const initial = started || missing.length === 0 ? [] : pod.initContainers
-  const imageIds = await ensureImages(access, pod, [...initial, ...missing], config)
+  const imageIds = await ensureImages(place, pod, [...initial, ...missing], config)
   const sandbox = await readySandbox(access, pod, found.id, config)
   const podIps = [sandbox.network?.ip ?? '', ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)].filter(
     Boolean,
@@ -51,17 +49,10 @@ export async function runPod(access: Access, pod: PodManifest): Promise<RunningP
   const bringUp = async (container: ContainerManifest, again: boolean) => {
     const existing = before.find(({ metadata }) => metadata?.name === container.name)
     if (existing && !again) return startIfCreated(access, existing)
-    const attempt = Math.max(nextAttempt(config.logDirectory, container.name), (existing?.metadata?.attempt ?? -1) + 1)
-    const imageId = imageIds.get(container.name) ?? container.image
-    const surroundings = { podIps, imageId, attempt, volumePaths, nodeMemory: totalmem() }
-    const { containerId } = await access.cri.runtime.createContainer(
-      {
-        podSandboxId: sandbox.id,
-        config: containerConfig(pod, container, surroundings),
-        sandboxConfig: config,
-      },
-      access.work,
-    )
+    const attempt = (existing?.metadata?.attempt ?? -1) + 1
+    const imageId = imageIds.get(container.name)
+    const wanted = { container, attempt, imageId, podSandboxId: sandbox.id, sandboxConfig: config, podIps }
+    const containerId = await createContainer(place, pod, wanted)
     await access.cri.runtime.startContainer({ containerId }, access.work)
     return containerId
   }
@@ -110,13 +101,15 @@ async function readySandbox(
 
 /** Image ids by container name. Pulled before anything is made, so that a failed pull leaves nothing behind. */
 async function ensureImages(
-  access: Access,
+  { access, lookup }: Place,
   pod: PodManifest,
   containers: readonly ContainerManifest[],
   config: PodSandboxConfig,
 ): Promise<Map<string, string>> {
   const ids = new Map<string, string>()
-  for (const container of containers) ids.set(container.name, await ensureImage(access, pod, container, config))
+  for (const container of containers) {
+    ids.set(container.name, await ensureImage(access, pod, container, config, lookup))
+  }
   return ids
 }
 

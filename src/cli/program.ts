@@ -1,8 +1,11 @@
 import { Command, CommanderError, Option } from 'commander'
 import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
+import { addAgent } from './commands/agent.ts'
+import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
 import { addCheck } from './commands/check.ts'
 import { addCreate } from './commands/create.ts'
+import { addDelete } from './commands/delete.ts'
 import { addExec } from './commands/exec.ts'
 import { addGc } from './commands/gc.ts'
 import { addImageFsInfo } from './commands/imagefsinfo.ts'
@@ -35,6 +38,9 @@ export const defaultEndpoint = 'unix:///run/berth/berth.sock'
 const groups = {
   'Pods and containers:': [
     addRun,
+    addApply,
+    addDelete,
+    addAgent,
     addPods,
     addPs,
     addLogs,

@@ -4,17 +4,21 @@ import {
   type ContainerConfig,
   ContainerConfigSchema,
   type LinuxContainerSecurityContextSchema,
+  type MountSchema,
   SecurityProfile_ProfileType,
 } from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod-labels.ts'
 import { type ContainerManifest, hashOf } from './container.ts'
-import { resolveEnv } from './env.ts'
+import type { ConfigLookup } from './config-data.ts'
+import { type EnvContext, resolveEnv } from './env.ts'
 import { expandVariables } from './expand.ts'
+import type { NodeFacts } from './facts.ts'
 import type { PodManifest } from './pod.ts'
 import { linuxResources, qosClassOf } from './resources.ts'
 import { namespaceOptions } from './sandbox-config.ts'
 import { maskedPaths, readonlyPaths } from './security.ts'
+import { checkSubPath, pathInside } from './sub-path.ts'
 import type { VolumeMount } from './volumes.ts'
 
 /** The annotation with the hash of the manifest that a container was made from; the kubelet's name for it. */
@@ -29,18 +33,44 @@ export interface Surroundings {
   readonly imageId: string
   readonly attempt: number
   /** Where the volumes are, by name. Mounts of others are left out. */
-  readonly volumePaths: ReadonlyMap<string, string>
-  /** Bytes of memory that the node has. */
-  readonly nodeMemory: number
+  readonly volumes: ReadonlyMap<string, VolumePlace>
+  readonly node: NodeFacts
+  readonly lookup: ConfigLookup
+  /** More of each, which win. */
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly mounts?: readonly MessageInitShape<typeof MountSchema>[]
+}
+
+/** Where a volume is: a path of the node, or the id of an image. */
+export type VolumePlace = { readonly path: string; readonly readOnly: boolean } | { readonly image: string }
+
+/** What environments and files of a pod are made of. */
+export function envContext(
+  pod: PodManifest,
+  container: ContainerManifest | undefined,
+  { podIps, node, lookup }: Pick<Surroundings, 'podIps' | 'node' | 'lookup'>,
+): EnvContext {
+  const all = [...pod.initContainers, ...pod.containers]
+  return {
+    pod: { ...pod, ips: podIps, node },
+    lookup,
+    resourcesOf: (name) => {
+      const found = name === undefined ? container : all.find((other) => other.name === name)
+      if (!found) throw invalidArgument(`a resourceFieldRef names the container "${name}", which the pod does not have`)
+      return found.resources
+    },
+  }
 }
 
 /** A container of a pod in CRI terms, as the kubelet would ask for it. */
 export function containerConfig(
   pod: PodManifest,
   container: ContainerManifest,
-  { podIps, imageId, attempt, volumePaths, nodeMemory }: Surroundings,
+  surroundings: Surroundings,
 ): ContainerConfig {
-  const env = resolveEnv(container.env, { ...pod, ips: podIps })
+  const { imageId, attempt, node } = surroundings
+  const env = resolveEnv(container.envFrom, container.env, envContext(pod, container, surroundings))
   const expand = (text: string) => expandVariables(text, env)
   const qos = qosClassOf([...pod.initContainers, ...pod.containers].map(({ resources }) => resources))
   const { name, namespace, uid } = pod
@@ -51,20 +81,28 @@ export function containerConfig(
     args: container.args.map(expand),
     workingDir: container.workingDir,
     envs: Array.from(env, ([key, value]) => ({ key, value: Buffer.from(value) })),
-    mounts: container.mounts.flatMap((mount) => mountOf(pod, container, mount, volumePaths)),
+    mounts: [
+      ...container.mounts.flatMap((mount) => mountOf(pod, container, mount, surroundings.volumes, expand)),
+      ...(surroundings.mounts ?? []),
+    ],
     labels: {
       [podNameLabel]: name,
       [podNamespaceLabel]: namespace,
       [podUidLabel]: uid,
       [containerNameLabel]: container.name,
+      ...surroundings.labels,
     },
-    annotations: { [hashAnnotation]: hashOf(container), [restartCountAnnotation]: String(attempt) },
+    annotations: {
+      [hashAnnotation]: hashOf(container),
+      [restartCountAnnotation]: String(attempt),
+      ...surroundings.annotations,
+    },
     logPath: `${container.name}/${attempt}.log`,
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,
     tty: container.tty,
     linux: {
-      resources: linuxResources(container.resources, qos, nodeMemory),
+      resources: linuxResources(container.resources, qos, node.memory),
       securityContext: securityContext(pod, container),
     },
   })
@@ -86,6 +124,7 @@ function securityContext(
     noNewPrivs: own.allowPrivilegeEscalation === false,
     namespaceOptions: namespaceOptions(pod),
     supplementalGroups: pod.security.supplementalGroups.map(BigInt),
+    supplementalGroupsPolicy: pod.security.groupsPolicy,
     maskedPaths: open ? [] : maskedPaths,
     readonlyPaths: open ? [] : readonlyPaths,
     // Kubernetes' default unless the node says otherwise.
@@ -100,15 +139,23 @@ function securityContext(
 function mountOf(
   pod: PodManifest,
   container: ContainerManifest,
-  { volume, mountPath, subPath, readOnly, propagation }: VolumeMount,
-  volumePaths: ReadonlyMap<string, string>,
-) {
+  { volume, mountPath, subPath, expandSubPath, readOnly, recursiveReadOnly, propagation }: VolumeMount,
+  volumes: Surroundings['volumes'],
+  expand: (text: string) => string,
+): MessageInitShape<typeof MountSchema>[] {
   if (!pod.volumes.some(({ name }) => name === volume)) {
     throw invalidArgument(`container "${container.name}" mounts the volume "${volume}", which the pod does not have`)
   }
-  const path = volumePaths.get(volume)
-  if (path === undefined) return []
-  const hostPath = subPath === '' ? path : posix.join(path, subPath)
+  const place = volumes.get(volume)
+  if (place === undefined) return []
+  const below = expandSubPath ? expand(subPath) : subPath
+  checkSubPath(below, `the subPath of "${volume}" in container "${container.name}"`)
   // Relative to the root, as the kubelet takes it.
-  return [{ containerPath: posix.resolve('/', mountPath), hostPath, readonly: readOnly, propagation }]
+  const containerPath = posix.resolve('/', mountPath)
+  if ('image' in place) {
+    return [{ containerPath, readonly: true, image: { image: place.image }, imageSubPath: below }]
+  }
+  const hostPath = below === '' ? place.path : pathInside(place.path, below)
+  const readonly = readOnly || place.readOnly
+  return [{ containerPath, hostPath, readonly, recursiveReadOnly: readonly && recursiveReadOnly, propagation }]
 }

@@ -5,7 +5,7 @@ import { Fields } from './fields.ts'
 test('what is not read is named with its path', () => {
   const fields = new Fields({ a: 'x', b: 1, c: { d: true, e: [] }, list: [{ f: 1, g: 2 }], empty: {}, none: null }, '')
   assert.equal(fields.string('a'), 'x')
-  assert.equal(fields.object('c')?.string('nothing'), undefined)
+  assert.equal((fields.object('c') as Fields | undefined)?.string('nothing'), undefined)
   for (const item of fields.objects('list')) item.integer('f')
   assert.deepEqual(fields.unread(), ['b', 'c.d', 'list[0].g'])
 })

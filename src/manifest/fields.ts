@@ -1,16 +1,22 @@
 import { invalidArgument } from '../lib/errors.ts'
 
+/** The names of the fields that `T`, a type of the Kubernetes API, has. */
+type Key<T> = keyof T & string
+
+type ObjectIn<V> = V extends readonly unknown[] ? never : Extract<NonNullable<V>, object>
+type ItemOf<V> = NonNullable<V> extends readonly (infer Item extends object)[] ? Item : Record<string, unknown>
+
 /**
- * An object of a manifest that remembers which of its fields were read, so that those nobody asked for can be named to the
+ * An object of a manifest, of the type `T` of the Kubernetes API, that remembers which of its fields were read, so that those nobody asked for can be named to the
  * user instead of being dropped in silence. Absent and null are the same. Reading a field of another type than asked for
  * throws BerthError invalid-argument with the field's path.
  */
-export class Fields {
+export class Fields<T extends object = Record<string, unknown>> {
   /** Where in the manifest this is: `spec.containers[0]`. */
   readonly path: string
   readonly #values: Readonly<Record<string, unknown>>
   readonly #read = new Set<string>()
-  readonly #children: Fields[] = []
+  readonly #children: { unread(): string[] }[] = []
   readonly #ignored: string[] = []
 
   constructor(value: unknown, path: string) {
@@ -22,45 +28,45 @@ export class Fields {
   }
 
   /** Whether the field is there; does not count as reading it. */
-  has(key: string): boolean {
+  has(key: Key<T>): boolean {
     return this.#values[key] !== undefined && this.#values[key] !== null
   }
 
-  string(key: string): string | undefined {
+  string(key: Key<T>): string | undefined {
     return this.#typed(key, 'a string', (value) => (typeof value === 'string' ? value : undefined))
   }
 
   /** A string that must be there and not be empty. */
-  requiredString(key: string): string {
+  requiredString(key: Key<T>): string {
     const value = this.string(key)
     if (!value) throw invalidArgument(`${this.#pathOf(key)} is missing`)
     return value
   }
 
-  boolean(key: string): boolean | undefined {
+  boolean(key: Key<T>): boolean | undefined {
     return this.#typed(key, 'true or false', (value) => (typeof value === 'boolean' ? value : undefined))
   }
 
   /** A whole number. */
-  integer(key: string): number | undefined {
+  integer(key: Key<T>): number | undefined {
     return this.#typed(key, 'a whole number', (value) => (Number.isSafeInteger(value) ? (value as number) : undefined))
   }
 
   /** A number or a string, as a string: quantities are written both ways. */
-  quantity(key: string): string | undefined {
+  quantity(key: Key<T>): string | undefined {
     return this.#typed(key, 'a quantity such as 100m or 64Mi', (value) =>
       typeof value === 'number' || typeof value === 'string' ? String(value) : undefined,
     )
   }
 
-  strings(key: string): string[] {
+  strings(key: Key<T>): string[] {
     const value = this.#typed(key, 'a list of strings', (list) =>
       Array.isArray(list) && list.every((item) => typeof item === 'string') ? (list as string[]) : undefined,
     )
     return value ?? []
   }
 
-  integers(key: string): number[] {
+  integers(key: Key<T>): number[] {
     const value = this.#typed(key, 'a list of whole numbers', (list) =>
       Array.isArray(list) && list.every(Number.isSafeInteger) ? (list as number[]) : undefined,
     )
@@ -68,7 +74,7 @@ export class Fields {
   }
 
   /** An object of strings, such as labels. */
-  stringMap(key: string): Readonly<Record<string, string>> {
+  stringMap(key: Key<T>): Readonly<Record<string, string>> {
     const value = this.#typed(key, 'an object of strings', (map) =>
       typeof map === 'object' &&
       !Array.isArray(map) &&
@@ -79,18 +85,25 @@ export class Fields {
     return value ?? {}
   }
 
-  object(key: string): Fields | undefined {
-    const value = this.#typed(key, 'an object', (object) => object)
-    return value === undefined ? undefined : this.#child(value, this.#pathOf(key))
+  /** A number or a string, as it is written: ports and shares are given both ways. */
+  integerOrString(key: Key<T>): number | string | undefined {
+    return this.#typed(key, 'a whole number or a string', (value) =>
+      Number.isSafeInteger(value) || typeof value === 'string' ? (value as number | string) : undefined,
+    )
   }
 
-  objects(key: string): Fields[] {
+  object<K extends Key<T>>(key: K): Fields<ObjectIn<T[K]>> | undefined {
+    const value = this.#typed(key, 'an object', (object) => object)
+    return value === undefined ? undefined : this.#child<ObjectIn<T[K]>>(value, this.#pathOf(key))
+  }
+
+  objects<K extends Key<T>>(key: K): Fields<ItemOf<T[K]>>[] {
     const value = this.#typed(key, 'a list', (list) => (Array.isArray(list) ? (list as unknown[]) : undefined))
-    return (value ?? []).map((item, index) => this.#child(item, `${this.#pathOf(key)}[${index}]`))
+    return (value ?? []).map((item, index) => this.#child<ItemOf<T[K]>>(item, `${this.#pathOf(key)}[${index}]`))
   }
 
   /** Counts the field as not supported, though it was read; for values that are not. */
-  ignore(key: string): void {
+  ignore(key: Key<T>): void {
     this.#ignored.push(this.#pathOf(key))
   }
 
@@ -102,7 +115,7 @@ export class Fields {
     return [...this.#ignored, ...own, ...this.#children.flatMap((child) => child.unread())]
   }
 
-  #typed<T>(key: string, what: string, check: (value: unknown) => T | undefined): T | undefined {
+  #typed<V>(key: string, what: string, check: (value: unknown) => V | undefined): V | undefined {
     this.#read.add(key)
     const value = this.#values[key]
     if (value === undefined || value === null) return undefined
@@ -111,8 +124,8 @@ export class Fields {
     return checked
   }
 
-  #child(value: unknown, path: string): Fields {
-    const child = new Fields(value, path)
+  #child<C extends object>(value: unknown, path: string): Fields<C> {
+    const child = new Fields<C>(value, path)
     this.#children.push(child)
     return child
   }

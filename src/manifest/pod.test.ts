@@ -40,9 +40,14 @@ test('every field without effect is named', () => {
       dnsPolicy: 'ClusterFirst',
       affinity: { nodeAffinity: {} },
       tolerations: [],
-      securityContext: { fsGroup: 5 },
+      securityContext: { fsGroup: 5, windowsOptions: { runAsUserName: 'x' } },
       containers: [
-        { name: 'a', image: 'x', livenessProbe: { exec: {} }, resources: { limits: { 'nvidia.com/gpu': 1 } } },
+        {
+          name: 'a',
+          image: 'x',
+          livenessProbe: { exec: { command: ['true'], shell: true } },
+          resources: { limits: { 'nvidia.com/gpu': 1 } },
+        },
         {
           name: 'b',
           image: 'x',
@@ -52,21 +57,20 @@ test('every field without effect is named', () => {
       ],
       volumes: [
         { name: 's', secret: { secretName: 'x' } },
-        { name: 'm', emptyDir: { medium: 'Memory' } },
+        { name: 'n', nfs: { server: 'x', path: '/' } },
+        { name: 'm', emptyDir: { medium: 'HugePages' } },
       ],
     }),
     status: { phase: 'Running' },
   })
   assert.deepEqual(ignored.toSorted(), [
     'spec.affinity',
-    'spec.containers[0].livenessProbe',
+    'spec.containers[0].livenessProbe.exec.shell',
     'spec.containers[0].resources.limits.nvidia.com/gpu',
-    'spec.containers[1].envFrom',
     'spec.dnsPolicy',
-    'spec.restartPolicy',
-    'spec.securityContext.fsGroup',
-    'spec.volumes[0].secret',
-    'spec.volumes[1].emptyDir.medium',
+    'spec.securityContext.windowsOptions',
+    'spec.volumes[1].nfs',
+    'spec.volumes[2].emptyDir.medium',
     'status',
   ])
   assert.deepEqual(readPod(manifest({ restartPolicy: 'Never', dnsPolicy: 'Default' })).ignored, [])
@@ -74,7 +78,7 @@ test('every field without effect is named', () => {
 
 test('what is no pod is refused, with the field', () => {
   refused(null, /the manifest must be an object/)
-  refused({ apiVersion: 'apps/v1', kind: 'Deployment' }, /kind Pod, this one has apps\/v1 Deployment/)
+  refused({ apiVersion: 'apps/v1', kind: 'Deployment' }, /kind Pod, this manifest has apps\/v1 Deployment/)
   refused({ apiVersion: 'v1', kind: 'Pod' }, /needs metadata and spec/)
   refused(manifest({}, { name: '' }), /metadata\.name is missing/)
   refused(manifest({ containers: [] }), /spec\.containers is empty/)

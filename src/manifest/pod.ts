@@ -1,8 +1,10 @@
 import { createHash } from 'node:crypto'
+import type { V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node'
 import { invalidArgument } from '../lib/errors.ts'
 import { type ContainerManifest, readContainer } from './container.ts'
 import { Fields } from './fields.ts'
 import { checkName, isSafeName } from './names.ts'
+import { checkRestartPolicy, type RestartPolicy } from './restart-policy.ts'
 import { type PodSecurity, readPodSecurity } from './security.ts'
 import { readVolume, type Volume } from './volumes.ts'
 
@@ -22,9 +24,24 @@ export interface PodManifest {
   readonly dns: Dns | undefined
   readonly runtimeHandler: string
   readonly security: PodSecurity
+  readonly restartPolicy: RestartPolicy
+  /** Seconds that its containers have to end by themselves. */
+  readonly graceSeconds: number
+  /** Seconds after which the pod is ended, however far it came. */
+  readonly deadlineSeconds: number | undefined
+  readonly serviceAccount: string
+  /** Secrets with the credentials of registries. */
+  readonly pullSecrets: readonly string[]
+  /** Lines for /etc/hosts. */
+  readonly hostAliases: readonly HostAlias[]
   readonly volumes: readonly Volume[]
   readonly initContainers: readonly ContainerManifest[]
   readonly containers: readonly ContainerManifest[]
+}
+
+export interface HostAlias {
+  readonly ip: string
+  readonly hostnames: readonly string[]
 }
 
 export interface Dns {
@@ -45,20 +62,21 @@ export interface ReadPod {
  * @throws BerthError invalid-argument, which names the field
  */
 export function readPod(manifest: unknown): ReadPod {
-  const root = new Fields(manifest, '')
+  const root = new Fields<V1Pod>(manifest, '')
   const kind = `${root.string('apiVersion')} ${root.string('kind')}`
   if (kind !== 'v1 Pod') {
-    throw invalidArgument(`berth run takes manifests with apiVersion v1 and kind Pod, this one has ${kind}`)
+    throw invalidArgument(`a Pod has apiVersion v1 and kind Pod, this manifest has ${kind}`)
   }
   const metadata = root.object('metadata')
   const spec = root.object('spec')
   if (!metadata || !spec) throw invalidArgument('a Pod needs metadata and spec')
-  const pod = readSpec(metadata, spec)
+  const pod = readPodSpec(metadata, spec, metadata.requiredString('name'))
   return { pod, ignored: root.unread() }
 }
 
-function readSpec(metadata: Fields, spec: Fields): PodManifest {
-  const name = checkName(metadata.requiredString('name'), 'metadata.name', { dots: true })
+/** Reads a pod's metadata and spec, which may be those of a template; the name is the pod's. */
+export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSpec>, podName: string): PodManifest {
+  const name = checkName(podName, 'metadata.name', { dots: true })
   const namespace = checkName(metadata.string('namespace') || 'default', 'metadata.namespace')
   const uid = metadata.string('uid') || derivedUid(namespace, name)
   if (!isSafeName(uid)) throw invalidArgument(`metadata.uid: "${uid}" must be letters, digits, dots, dashes`)
@@ -68,16 +86,16 @@ function readSpec(metadata: Fields, spec: Fields): PodManifest {
   const names = [...initContainers, ...containers].map((container) => container.name)
   const twice = names.find((other, index) => names.indexOf(other) !== index)
   if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
-  // Nothing restarts containers here; saying so for the default, too, would be noise.
-  const restartPolicy = spec.string('restartPolicy') ?? 'Never'
-  if (restartPolicy !== 'Never') spec.ignore('restartPolicy')
+  const deadlineSeconds = spec.integer('activeDeadlineSeconds')
+  const graceSeconds = spec.integer('terminationGracePeriodSeconds') ?? 30
+  if (graceSeconds < 0) throw invalidArgument(`${spec.path}.terminationGracePeriodSeconds must not be negative`)
   return {
     name,
     namespace,
     uid,
     labels: metadata.stringMap('labels'),
     annotations: metadata.stringMap('annotations'),
-    hostname: (spec.string('hostname') || name).slice(0, 63).replace(/[-.]+$/, ''),
+    hostname: hostnameOf(spec.string('hostname') || name),
     hostNetwork: spec.boolean('hostNetwork') ?? false,
     hostPid: spec.boolean('hostPID') ?? false,
     hostIpc: spec.boolean('hostIPC') ?? false,
@@ -85,14 +103,26 @@ function readSpec(metadata: Fields, spec: Fields): PodManifest {
     dns: readDns(spec),
     runtimeHandler: spec.string('runtimeClassName') ?? '',
     security: readPodSecurity(spec.object('securityContext')),
+    restartPolicy: checkRestartPolicy(spec.string('restartPolicy') ?? 'Always', `${spec.path}.restartPolicy`),
+    graceSeconds,
+    deadlineSeconds,
+    serviceAccount: spec.string('serviceAccountName') ?? '',
+    pullSecrets: spec.objects('imagePullSecrets').map((secret) => secret.requiredString('name')),
+    hostAliases: spec.objects('hostAliases').map((alias) => ({
+      ip: alias.requiredString('ip'),
+      hostnames: alias.strings('hostnames'),
+    })),
     volumes: spec.objects('volumes').map(readVolume),
     initContainers,
     containers,
   }
 }
 
+/** The hostname of a pod of that name: a label of the DNS. */
+export const hostnameOf = (name: string) => name.slice(0, 63).replace(/[-.]+$/, '')
+
 /** The policy None has its own resolver; all others mean the node's, as there is no cluster with a DNS of its own. */
-function readDns(spec: Fields): Dns | undefined {
+function readDns(spec: Fields<V1PodSpec>): Dns | undefined {
   const policy = spec.string('dnsPolicy') ?? 'Default'
   if (policy !== 'None') {
     if (policy !== 'Default') spec.ignore('dnsPolicy')

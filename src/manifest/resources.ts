@@ -1,3 +1,4 @@
+import type { V1ResourceRequirements } from '@kubernetes/client-node'
 import type { Fields } from './fields.ts'
 import { parseMilli, parseUnits } from './quantity.ts'
 
@@ -17,13 +18,13 @@ export interface Amounts {
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort'
 
 /** Reads `resources`; a request that is not given is the limit, as the API server has it. */
-export function readResources(fields: Fields | undefined): ContainerResources {
+export function readResources(fields: Fields<V1ResourceRequirements> | undefined): ContainerResources {
   const limits = readAmounts(fields?.object('limits'))
   const requests = readAmounts(fields?.object('requests'))
   return { limits, requests: { cpu: requests.cpu ?? limits.cpu, memory: requests.memory ?? limits.memory } }
 }
 
-function readAmounts(fields: Fields | undefined): Amounts {
+function readAmounts(fields: Fields<Record<string, string>> | undefined): Amounts {
   const cpu = fields?.quantity('cpu')
   const memory = fields?.quantity('memory')
   return {

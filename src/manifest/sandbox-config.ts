@@ -13,19 +13,36 @@ import type { Dns, PodManifest } from './pod.ts'
 export const logsFolder = '/var/log/pods'
 
 /** The folder of a pod's logs; each container has its own below. */
-export const logDirectory = ({ namespace, name, uid }: PodManifest) => `${logsFolder}/${namespace}_${name}_${uid}`
+export const logDirectory = (
+  { namespace, name, uid }: Pick<PodManifest, 'namespace' | 'name' | 'uid'>,
+  folder = logsFolder,
+) => `${folder}/${namespace}_${name}_${uid}`
+
+/** Labels and annotations beside those of the manifest. */
+export interface MoreFacts {
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  /** Where the log folders of pods are; the kubelet's place if not said. */
+  readonly logsFolder?: string
+}
 
 /** The sandbox of a pod in CRI terms, as the kubelet would ask for it. The cgroup parent is left to the runtime. */
-export function sandboxConfig(pod: PodManifest, attempt: number): PodSandboxConfig {
+export function sandboxConfig(pod: PodManifest, attempt: number, more: MoreFacts = {}): PodSandboxConfig {
   const { name, namespace, uid, security } = pod
   return create(PodSandboxConfigSchema, {
     metadata: { name, namespace, uid, attempt },
     hostname: pod.hostNetwork ? '' : pod.hostname,
-    logDirectory: logDirectory(pod),
+    logDirectory: logDirectory(pod, more.logsFolder),
     ...(pod.dns && { dnsConfig: dnsConfig(pod.dns) }),
     portMappings: portMappings(pod),
-    labels: { ...pod.labels, [podNameLabel]: name, [podNamespaceLabel]: namespace, [podUidLabel]: uid },
-    annotations: pod.annotations,
+    labels: {
+      ...pod.labels,
+      [podNameLabel]: name,
+      [podNamespaceLabel]: namespace,
+      [podUidLabel]: uid,
+      ...more.labels,
+    },
+    annotations: { ...pod.annotations, ...more.annotations },
     linux: {
       sysctls: security.sysctls,
       securityContext: {
@@ -33,6 +50,7 @@ export function sandboxConfig(pod: PodManifest, attempt: number): PodSandboxConf
         privileged: [...pod.initContainers, ...pod.containers].some((container) => container.security.privileged),
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
         supplementalGroups: security.supplementalGroups.map(BigInt),
+        supplementalGroupsPolicy: security.groupsPolicy,
         ...(security.seLinux && { selinuxOptions: security.seLinux }),
         ...(security.runAsUser !== undefined && { runAsUser: { value: BigInt(security.runAsUser) } }),
         ...(security.runAsUser !== undefined &&

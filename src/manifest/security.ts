@@ -1,9 +1,18 @@
 import type { MessageInitShape } from '@bufbuild/protobuf'
-import { type SELinuxOptionSchema, SecurityProfile_ProfileType, type SecurityProfileSchema } from '../client/index.ts'
+import type { V1PodSecurityContext, V1SeccompProfile, V1SecurityContext } from '@kubernetes/client-node'
+import {
+  type SELinuxOptionSchema,
+  SecurityProfile_ProfileType,
+  SupplementalGroupsPolicy,
+  type SecurityProfileSchema,
+} from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import type { Fields } from './fields.ts'
 
 type Profile = MessageInitShape<typeof SecurityProfileSchema>
+
+/** The fields that both kinds of securityContext have. */
+type CommonContext = Pick<V1SecurityContext, keyof V1SecurityContext & keyof V1PodSecurityContext>
 
 /** What a pod and its containers can both say; a container's word wins. */
 interface CommonSecurity {
@@ -16,7 +25,12 @@ interface CommonSecurity {
 }
 
 export interface PodSecurity extends CommonSecurity {
+  /** With fsGroup, which is one of every container's groups. */
   readonly supplementalGroups: readonly number[]
+  /** Whether the groups that the image gives the user count. */
+  readonly groupsPolicy: SupplementalGroupsPolicy
+  /** The group that the files of the pod's volumes belong to. */
+  readonly fsGroup: number | undefined
   readonly sysctls: Readonly<Record<string, string>>
 }
 
@@ -32,18 +46,30 @@ export interface ContainerSecurity extends CommonSecurity {
 /** Where the kubelet looks for seccomp profiles of type Localhost. */
 const seccompFolder = '/var/lib/kubelet/seccomp'
 
-export function readPodSecurity(fields: Fields | undefined): PodSecurity {
+export function readPodSecurity(fields: Fields<V1PodSecurityContext> | undefined): PodSecurity {
   const sysctls = fields?.objects('sysctls') ?? []
+  const fsGroup = fields?.integer('fsGroup')
+  const groupsPolicy = fields?.string('supplementalGroupsPolicy') ?? 'Merge'
+  if (groupsPolicy !== 'Merge' && groupsPolicy !== 'Strict') {
+    throw invalidArgument(`${fields?.path}.supplementalGroupsPolicy must be Merge or Strict`)
+  }
+  // Volumes of a pod are made for it, so there is nothing to leave as it is.
+  fields?.string('fsGroupChangePolicy')
   return {
     ...readCommon(fields),
-    supplementalGroups: fields?.integers('supplementalGroups') ?? [],
+    supplementalGroups: [
+      ...(fields?.integers('supplementalGroups') ?? []),
+      ...(fsGroup === undefined ? [] : [fsGroup]),
+    ],
+    groupsPolicy: SupplementalGroupsPolicy[groupsPolicy],
+    fsGroup,
     sysctls: Object.fromEntries(
       sysctls.map((sysctl) => [sysctl.requiredString('name').replaceAll('/', '.'), sysctl.quantity('value') ?? '']),
     ),
   }
 }
 
-export function readContainerSecurity(fields: Fields | undefined): ContainerSecurity {
+export function readContainerSecurity(fields: Fields<V1SecurityContext> | undefined): ContainerSecurity {
   const capabilities = fields?.object('capabilities')
   const procMount = fields?.string('procMount') ?? 'Default'
   if (procMount !== 'Default' && procMount !== 'Unmasked') {
@@ -60,7 +86,7 @@ export function readContainerSecurity(fields: Fields | undefined): ContainerSecu
   }
 }
 
-function readCommon(fields: Fields | undefined): CommonSecurity {
+function readCommon(fields: Fields<CommonContext> | undefined): CommonSecurity {
   const seLinux = fields?.object('seLinuxOptions')
   return {
     runAsUser: fields?.integer('runAsUser'),
@@ -77,7 +103,10 @@ function readCommon(fields: Fields | undefined): CommonSecurity {
   }
 }
 
-function readProfile(fields: Fields | undefined, localhostRef: (name: string) => string): Profile | undefined {
+function readProfile(
+  fields: Fields<V1SeccompProfile> | undefined,
+  localhostRef: (name: string) => string,
+): Profile | undefined {
   if (fields === undefined) return undefined
   switch (fields.requiredString('type')) {
     case 'RuntimeDefault':

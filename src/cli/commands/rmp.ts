@@ -37,6 +37,6 @@ export function addRemovePod(program: Command, cli: Cli): void {
   async function removeVolumesOf(uid: string | undefined) {
     if (!uid) return
     const { items } = await cli.cri.runtime.listPodSandbox({}, cli.ask)
-    if (!items.some(({ metadata }) => metadata?.uid === uid)) removeVolumes(uid, volumesFolder)
+    if (!items.some(({ metadata }) => metadata?.uid === uid)) await removeVolumes(uid, volumesFolder)
   }
 }

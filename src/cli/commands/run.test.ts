@@ -10,6 +10,7 @@ import { berth } from '../testing/berth.ts'
 import { FakeRuntime } from '../../client/testing/fake-runtime.ts'
 import { nextAttempt } from '../../agent/attempts.ts'
 import { readPod } from '../../manifest/pod.ts'
+import type { Mounts } from '../../agent/tmpfs.ts'
 import { prepareVolumes, removeVolumes } from '../../agent/volume-folders.ts'
 
 const manifest = (spec: object = {}) => ({
@@ -112,9 +113,11 @@ test('a failed init container stops the pod there; the next run tries it again',
 test('a changed manifest and fields without effect are told', async () => {
   await using set = await setUp()
   await set.run()
-  const changed = manifest({ containers: [{ name: 'web', image: 'nginx:2', livenessProbe: { tcpSocket: {} } }] })
+  const changed = manifest({
+    containers: [{ name: 'web', image: 'nginx:2', livenessProbe: { tcpSocket: { port: 80 } } }],
+  })
   const { stderr } = await set.run(changed)
-  assert.match(stderr, /no effect: spec\.containers\[0\]\.livenessProbe\n/)
+  assert.match(stderr, /only berth agent heeds these fields: spec\.containers\[0\]\.livenessProbe\n/)
   assert.match(stderr, /"web" is of an older manifest; for the new one: berth rmp -f default\/berth-unit-test/)
 })
 
@@ -142,7 +145,7 @@ test('files that hold no pod', async () => {
   assert.match((await berth(runtime.endpoint, ['run', '-f', '/no/such.yaml'])).stderr, /there is no file/)
   assert.match((await berth(runtime.endpoint, ['run'])).stderr, /give a manifest with -f/)
   await using set = await setUp()
-  assert.match((await set.run({ apiVersion: 'v1', kind: 'Service' })).stderr, /this one has v1 Service/)
+  assert.match((await set.run({ apiVersion: 'v1', kind: 'Service' })).stderr, /holds no Pod and no Deployment/)
 })
 
 test('attempts go on after the logs that are there', () => {
@@ -154,31 +157,50 @@ test('attempts go on after the logs that are there', () => {
   assert.equal(nextAttempt(folder.path, 'web'), 2)
 })
 
-test('volumes: an emptyDir is made once, a hostPath is what its type says', () => {
+test('volumes: an emptyDir is made once, a hostPath is what its type says', async () => {
   using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-volumes-'))
   const at = (name: string) => join(folder.path, name)
   const pod = (volumes: object[]) => readPod(manifest({ volumes })).pod
   const hostPath = (path: string, type: string) => pod([{ name: 'h', hostPath: { path, type } }])
-  const paths = prepareVolumes(
+  const unmounted: string[] = []
+  const mounts: Mounts = {
+    mountTmpfs: async () => {},
+    unmountBelow: async (path) => void unmounted.push(path),
+  }
+  const prepare = (of: ReturnType<typeof pod>) =>
+    prepareVolumes(of, {
+      folder: folder.path,
+      mounts,
+      context: { pod: {} as never, lookup: () => undefined, resourcesOf: () => ({}) as never },
+      image: async ({ reference }) => `id of ${reference}`,
+    })
+  const places = await prepare(
     pod([
       { name: 'data', emptyDir: {} },
-      { name: 's', secret: {} },
+      { name: 's', nfs: {} },
+      { name: 'i', image: { reference: 'tools:1' } },
     ]),
-    folder.path,
   )
-  assert.deepEqual([...paths], [['data', at('berth-unit-test/data')]])
+  assert.deepEqual(
+    [...places],
+    [
+      ['data', { path: at('berth-unit-test/data'), readOnly: false }],
+      ['i', { image: 'id of tools:1' }],
+    ],
+  )
   writeFileSync(at('berth-unit-test/data/kept'), '')
-  prepareVolumes(pod([{ name: 'data', emptyDir: {} }]), folder.path)
+  await prepare(pod([{ name: 'data', emptyDir: {} }]))
   assert.ok(existsSync(at('berth-unit-test/data/kept')))
-  removeVolumes('../x', folder.path)
-  removeVolumes('other', folder.path)
+  await removeVolumes('../x', folder.path, mounts)
+  await removeVolumes('other', folder.path, mounts)
   assert.ok(existsSync(at('berth-unit-test')))
-  removeVolumes('berth-unit-test', folder.path)
+  await removeVolumes('berth-unit-test', folder.path, mounts)
   assert.ok(!existsSync(at('berth-unit-test')))
-  prepareVolumes(hostPath(at('made'), 'DirectoryOrCreate'), folder.path)
-  prepareVolumes(hostPath(at('deep/file'), 'FileOrCreate'), folder.path)
+  assert.deepEqual(unmounted, [at('other'), at('berth-unit-test')])
+  await prepare(hostPath(at('made'), 'DirectoryOrCreate'))
+  await prepare(hostPath(at('deep/file'), 'FileOrCreate'))
   assert.ok(existsSync(at('made')) && existsSync(at('deep/file')))
-  prepareVolumes(hostPath(at('none'), ''), folder.path)
-  assert.throws(() => prepareVolumes(hostPath(at('none'), 'Directory'), folder.path), /does not exist/)
-  assert.throws(() => prepareVolumes(hostPath(at('made'), 'File'), folder.path), /not what its type says: File/)
+  await prepare(hostPath(at('none'), ''))
+  await assert.rejects(prepare(hostPath(at('none'), 'Directory')), /does not exist/)
+  await assert.rejects(prepare(hostPath(at('made'), 'File')), /not what its type says: File/)
 })

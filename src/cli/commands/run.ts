@@ -1,15 +1,20 @@
-import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
-import { parseAllDocuments } from 'yaml'
 import { ContainerState } from '../../client/index.ts'
-import { errnoOf, invalidArgument, messageOf } from '../../lib/errors.ts'
+import { invalidArgument } from '../../lib/errors.ts'
 import { shortId } from '../../lib/ids.ts'
 import type { Cli } from '../cli.ts'
 import { pullFor } from '../create-container.ts'
 import { addCredentialOptions, type CredentialOptions } from '../credentials.ts'
 import { describeContainerState, describePodState } from '../format/states.ts'
 import { formatTable } from '../format/table.ts'
-import { readPod } from '../../manifest/pod.ts'
+import { podsOf } from '../../manifest/deployment.ts'
+import { readDocuments, readManifests } from '../../manifest/documents.ts'
+import { lookupIn } from '../../manifest/config-data.ts'
+import { nodeFacts } from '../../agent/node-facts.ts'
+import { systemMounts } from '../../agent/tmpfs.ts'
+import { volumesFolder } from '../../agent/volume-folders.ts'
+import { readManifestText } from '../manifest-text.ts'
+import { supervisedFields } from '../supervised-fields.ts'
 import { type RunningPod, runPod } from '../../agent/run-pod.ts'
 import { readContainerConfig, readSandboxConfig } from '../proto-file.ts'
 
@@ -23,7 +28,7 @@ export function addRun(program: Command, cli: Cli): void {
   const command = program
     .command('run [container-config] [pod-config]')
     .description('run a Kubernetes Pod manifest (-f), or one container in a new sandbox from two config files')
-    .option('-f, --filename <file>', 'run the Pods of this manifest, YAML or JSON; - for stdin')
+    .option('-f, --filename <file>', 'start the Pods and Deployments of this manifest, YAML or JSON, once; - for stdin')
     .option('--no-pull', 'do not pull the image (of config files; a manifest has its imagePullPolicy)')
     .option('--with-pull', 'pull the image (what happens anyway)')
     .option('--runtime <handler>', 'runtime handler to use (of config files; a manifest has its runtimeClassName)', '')
@@ -53,26 +58,20 @@ async function runConfigs(cli: Cli, containerPath: string, podPath: string, opti
 }
 
 async function runManifests(cli: Cli, path: string): Promise<void> {
-  for (const manifest of readManifests(path)) {
-    const { pod, ignored } = readPod(manifest)
-    if (ignored.length > 0) cli.note(`these fields are not supported yet and have no effect: ${ignored.join(', ')}`)
-    cli.terminal.stdout.write(describe(await runPod(cli, pod)))
+  const documents = readDocuments(readManifestText(path), path)
+  const { pods, deployments, configs, warnings } = readManifests(documents)
+  if (pods.length + deployments.length === 0) throw invalidArgument(`${path} holds no Pod and no Deployment`)
+  for (const warning of warnings) cli.note(warning)
+  for (const warning of supervisedFields(documents)) cli.note(warning)
+  const place = {
+    access: cli,
+    node: nodeFacts(),
+    lookup: lookupIn(configs),
+    volumesFolder,
+    mounts: systemMounts,
   }
-}
-
-function readManifests(path: string): unknown[] {
-  let text: string
-  try {
-    text = readFileSync(path === '-' ? 0 : path, 'utf8')
-  } catch (error) {
-    throw invalidArgument(errnoOf(error) === 'ENOENT' ? `there is no file ${path}` : messageOf(error), error)
-  }
-  const documents = parseAllDocuments(text)
-  const problem = documents.flatMap(({ errors }) => errors)[0]
-  if (problem) throw invalidArgument(`${path}: ${problem.message}`)
-  const manifests = documents.map((document) => document.toJS() as unknown).filter((manifest) => manifest !== null)
-  if (manifests.length === 0) throw invalidArgument(`${path} holds no manifest`)
-  return manifests
+  const all = [...pods.map(({ pod }) => pod), ...deployments.flatMap(podsOf)]
+  for (const pod of all) cli.terminal.stdout.write(describe(await runPod(place, pod)))
 }
 
 function describe({ sandbox, containers }: RunningPod): string {

@@ -18,6 +18,9 @@ export interface FakeContainer {
   readonly createdAt: bigint
   state: ContainerState
   exitCode: number
+  /** Nanoseconds since the epoch; 0 for what has not happened. */
+  startedAt: bigint
+  finishedAt: bigint
 }
 
 /** A CRI runtime that keeps its pods in memory; enough of one for the commands of `berth`. */
@@ -29,6 +32,10 @@ export class FakeRuntime implements AsyncDisposable {
   readonly calls: string[] = []
   /** The exit code with which a container of this name ends as soon as it starts. */
   readonly exitCodes = new Map<string, number>()
+  /** What commands in containers give, by the container's name; 0 for others. */
+  readonly execs = new Map<string, (command: readonly string[]) => number>()
+  /** What time it is, in milliseconds, when that matters. */
+  clock: (() => number) | undefined
   #server: FakeServer | undefined
   #ids = 0
 
@@ -55,8 +62,25 @@ export class FakeRuntime implements AsyncDisposable {
     return `${kind}${++this.#ids}`.padEnd(64, '0')
   }
 
+  /** Ends the running container of this name. */
+  end(name: string, exitCode: number): void {
+    const running = this.containers.find(
+      ({ config, state }) => config.metadata?.name === name && state === ContainerState.CONTAINER_RUNNING,
+    )
+    if (!running) throw new Error(`no container "${name}" is running`)
+    this.#end(running, exitCode)
+  }
+
+  #end(container: FakeContainer, exitCode: number): void {
+    container.state = ContainerState.CONTAINER_EXITED
+    container.exitCode = exitCode
+    container.finishedAt = this.clock ? BigInt(this.clock()) * 1_000_000n : container.createdAt + 2n
+  }
+
   /** Each thing is a minute older than the one after the next, the first an hour. */
   #created(): bigint {
+    // Strictly increasing, as the kubelet expects it.
+    if (this.clock) return BigInt(this.clock()) * 1_000_000n + BigInt(this.#ids)
     return BigInt(now - 3_600_000 + this.#ids * 60_000) * 1_000_000n
   }
 
@@ -89,6 +113,10 @@ export class FakeRuntime implements AsyncDisposable {
           const sandbox = this.#sandbox(podSandboxId)
           call('StopPodSandbox', sandbox.config)
           sandbox.state = PodSandboxState.SANDBOX_NOTREADY
+          for (const container of this.containers) {
+            const runs = container.state === ContainerState.CONTAINER_RUNNING
+            if (container.podSandboxId === podSandboxId && runs) this.#end(container, 137)
+          }
           return {}
         },
         removePodSandbox: ({ podSandboxId }) => {
@@ -119,7 +147,8 @@ export class FakeRuntime implements AsyncDisposable {
           if (!config) throw statusError('INVALID_ARGUMENT', 'no config')
           const id = this.#newId('b')
           const state = ContainerState.CONTAINER_CREATED
-          this.containers.push({ id, podSandboxId, config, createdAt: this.#created(), state, exitCode: 0 })
+          const times = { createdAt: this.#created(), startedAt: 0n, finishedAt: 0n }
+          this.containers.push({ id, podSandboxId, config, ...times, state, exitCode: 0 })
           call('CreateContainer', config)
           return { containerId: id }
         },
@@ -127,15 +156,25 @@ export class FakeRuntime implements AsyncDisposable {
           const container = this.#container(containerId)
           call('StartContainer', container.config)
           const exitCode = this.exitCodes.get(container.config.metadata?.name ?? '')
-          container.state = exitCode === undefined ? ContainerState.CONTAINER_RUNNING : ContainerState.CONTAINER_EXITED
-          container.exitCode = exitCode ?? 0
+          container.startedAt = this.clock ? BigInt(this.clock()) * 1_000_000n : container.createdAt + 1n
+          container.state = ContainerState.CONTAINER_RUNNING
+          if (exitCode !== undefined) this.#end(container, exitCode)
           return {}
         },
         stopContainer: ({ containerId, timeout }) => {
           const container = this.#container(containerId)
           this.calls.push(`StopContainer ${container.config.metadata?.name} ${timeout}`)
-          container.state = ContainerState.CONTAINER_EXITED
-          container.exitCode = 143
+          if (container.state !== ContainerState.CONTAINER_EXITED) this.#end(container, 143)
+          return {}
+        },
+        execSync: ({ containerId, cmd }) => {
+          const { config } = this.#container(containerId)
+          const name = config.metadata?.name ?? ''
+          this.calls.push(`ExecSync ${name}: ${cmd.join(' ')}`)
+          return { exitCode: this.execs.get(name)?.(cmd) ?? 0 }
+        },
+        reopenContainerLog: ({ containerId }) => {
+          call('ReopenContainerLog', this.#container(containerId).config)
           return {}
         },
         removeContainer: ({ containerId }) => {
@@ -161,7 +200,8 @@ export class FakeRuntime implements AsyncDisposable {
             })),
         }),
         containerStatus: ({ containerId }) => {
-          const { id, config, state, createdAt, exitCode, podSandboxId } = this.#container(containerId)
+          const { id, config, state, createdAt, startedAt, finishedAt, exitCode, podSandboxId } =
+            this.#container(containerId)
           const folder = this.#sandbox(podSandboxId).config.logDirectory
           const exited = state === ContainerState.CONTAINER_EXITED
           return {
@@ -170,8 +210,8 @@ export class FakeRuntime implements AsyncDisposable {
               state,
               createdAt,
               exitCode,
-              startedAt: state === ContainerState.CONTAINER_CREATED ? 0n : createdAt + 1n,
-              finishedAt: exited ? createdAt + 2n : 0n,
+              startedAt,
+              finishedAt,
               reason: exited ? (exitCode === 0 ? 'Completed' : 'Error') : '',
               logPath: config.logPath && `${folder}/${config.logPath}`,
               ...(config.metadata && { metadata: config.metadata }),
