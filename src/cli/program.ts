@@ -30,6 +30,7 @@ import { addStop } from './commands/stop.ts'
 import { addStopPod } from './commands/stopp.ts'
 import { addTrace } from './commands/trace.ts'
 import { addVersion } from './commands/version.ts'
+import { addWhy } from './commands/why.ts'
 import { version } from './version.ts'
 
 export const defaultEndpoint = 'unix:///run/berth/berth.sock'
@@ -56,7 +57,7 @@ const groups = {
   ],
   'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addSave],
   'Step by step:': [addRunPod, addCreate, addStart],
-  'Runtime and program:': [addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
+  'Runtime and program:': [addWhy, addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
 }
 
 /**

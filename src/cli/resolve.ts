@@ -83,13 +83,13 @@ export async function resolveImage(cli: Cli, query: string): Promise<string> {
 /** Image ids are shown without the algorithm in front, and some runtimes have none. */
 const hexOf = (id: string) => id.replace(/^sha256:/, '')
 
-function containerCandidate({ id, podSandboxId, metadata, createdAt }: Container, pod: PodNames): Candidate {
+export function containerCandidate({ id, podSandboxId, metadata, createdAt }: Container, pod: PodNames): Candidate {
   const name = metadata?.name ?? ''
   const names = [name, `${pod.name}/${name}`, `${pod.namespace}/${pod.name}/${name}`]
   return { id, names, lineage: `${pod.uid || podSandboxId}/${name}`, createdAt }
 }
 
-function podCandidate({ id, metadata, createdAt }: PodSandbox): Candidate {
+export function podCandidate({ id, metadata, createdAt }: PodSandbox): Candidate {
   const { name = '', namespace = '', uid = '' } = metadata ?? {}
   return { id, names: [name, `${namespace}/${name}`], lineage: `${namespace}/${name}/${uid}`, createdAt }
 }

@@ -3,27 +3,33 @@ import { status } from '@grpc/grpc-js'
 import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { rootSpan } from '../lib/span.ts'
+import type { Calls } from '../observe/calls.ts'
 import type { Traces } from '../observe/traces.ts'
 import { grpcStatus } from './status-code.ts'
 
 /** RPCs that only look. The kubelet sends them every second: they are logged when they fail. */
 const quiet = /^(Version|Status|RuntimeConfig|.*List.*|.*Status|.*Stats|.*Metrics|.*FsInfo|Stream.*|Get.*|ExecSync)$/
 
+/** Whether a user may ask what became of a call: not of one that only looks. */
+const isRemembered = (name: string) => !quiet.test(name) || name === 'ExecSync'
+
 export interface Observers {
   readonly log: Logger
   readonly traces: Traces
+  readonly calls: Calls
 }
 
-/** Runs one RPC: logs it with its time, traces it, and turns whatever it throws into a gRPC status. */
+/** Runs one RPC: logs it with its time, traces it, remembers its failure, and turns whatever it throws into a gRPC status. */
 export async function instrument<T>(
   name: string,
-  { log, traces }: Observers,
+  { log, traces, calls }: Observers,
   request: Message,
   run: () => Promise<T>,
 ): Promise<T> {
   const began = performance.now()
   const about = subject(request)
   const fields = { rpc: name, ...about }
+  const call = isRemembered(name) ? calls.begin(name, request) : undefined
   let result: T | undefined
   try {
     const answer = quiet.test(name)
@@ -37,11 +43,13 @@ export async function instrument<T>(
           },
         )
     const ms = Math.round(performance.now() - began)
+    if (call) calls.succeeded(call)
     if (quiet.test(name)) log.debug({ ...fields, ms }, name)
     else log.info({ ...fields, ms }, name)
     return answer
   } catch (error) {
     const failure = grpcStatus(error)
+    if (call) calls.failed(call, error)
     const ms = Math.round(performance.now() - began)
     // Anything but a BerthError is a case that nobody thought of: it is logged with its place.
     const stack = error instanceof BerthError ? undefined : (error as Error | undefined)?.stack

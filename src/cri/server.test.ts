@@ -9,6 +9,7 @@ import { Client, credentials, status } from '@grpc/grpc-js'
 import { type ContainerEventResponse, ContainerEventResponseSchema, PodSandboxConfigSchema } from '../gen/cri_pb.ts'
 import { BerthError } from '../lib/errors.ts'
 import { silentLogger } from '../lib/log.ts'
+import { Calls } from '../observe/calls.ts'
 import type { PodEvent } from '../observe/pod-event.ts'
 import { Traces } from '../observe/traces.ts'
 import { createCriServer, listen } from './server.ts'
@@ -20,6 +21,7 @@ async function serve(t: TestContext, subscribe: (signal: AbortSignal) => AsyncIt
   const server = createCriServer({ events: { subscribe } } as unknown as Services, {
     log: silentLogger,
     traces: new Traces(),
+    calls: new Calls({ sandboxes: new Map(), containers: new Map() }),
   })
   await listen(server, join(folder, 'cri.sock'))
   const client = new Client(`unix://${join(folder, 'cri.sock')}`, credentials.createInsecure())

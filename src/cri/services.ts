@@ -1,6 +1,7 @@
 import type { Images } from '../image/images.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { NetworkPort } from '../network/port.ts'
+import type { Calls } from '../observe/calls.ts'
 import type { Metrics } from '../observe/metrics/pod-metrics.ts'
 import type { PodEvents } from '../observe/pod-events.ts'
 import type { Stats } from '../observe/stats.ts'
@@ -14,6 +15,7 @@ export interface Services {
   readonly events: PodEvents
   readonly stats: Stats
   readonly metrics: Metrics
+  readonly calls: Pick<Calls, 'underWay' | 'failures'>
   readonly network: Pick<NetworkPort, 'ready'>
   /** Where clients find the streams of exec, attach and port-forward: an absolute URL for one use. */
   readonly streaming: { url(request: StreamRequest): string }

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { Images } from '../image/images.ts'
 import { BerthError, invalidArgument, messageOf, notFound } from '../lib/errors.ts'
 import { switchTracing } from '../lib/span.ts'
+import type { Calls } from '../observe/calls.ts'
 import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
@@ -24,6 +25,7 @@ const maxBody = 64 * 1024
  *     GET  /v1/gc                                           the same, with what takes space in the image store, and for whom
  *     POST /v1/gc                                           puts in order what can be; answers what there was
  *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
+ *     GET  /v1/calls                                        the calls under way, and those that failed last
  *     POST /v1/tracing       { "on": true }                 traces calls from now on, or no more
  *     GET  /v1/traces                                       where the time of the last traced calls went
  */
@@ -31,6 +33,7 @@ export function createAdminServer(services: {
   readonly pods: Pods
   readonly images: Images
   readonly traces: Traces
+  readonly calls: Calls
 }): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
@@ -50,6 +53,7 @@ export function createAdminServer(services: {
       return { on }
     },
     'GET /v1/traces': async () => ({ traces: services.traces.list() }),
+    'GET /v1/calls': async () => ({ calls: services.calls.underWay(), failures: services.calls.failures() }),
     'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
   }
   return createServer(async (request, response) => {

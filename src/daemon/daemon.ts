@@ -26,6 +26,7 @@ import { Network } from '../network/network.ts'
 import { Nri } from '../nri/nri.ts'
 import { withoutNri } from '../nri/port.ts'
 import { Metrics } from '../observe/metrics/pod-metrics.ts'
+import { Calls } from '../observe/calls.ts'
 import { PodEvents } from '../observe/pod-events.ts'
 import { Stats } from '../observe/stats.ts'
 import { Traces } from '../observe/traces.ts'
@@ -166,14 +167,15 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const metrics = new Metrics({ stats, cgroups, layout })
   const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
   const traces = new Traces()
+  const calls = new Calls({ sandboxes, containers })
   switchTracing(config.trace)
   const gate = new CallGate()
   const cri = createCriServer(
-    { pods, images, network, events, stats, metrics, clock, streaming, about },
-    { log, traces },
+    { pods, images, network, events, stats, metrics, calls, clock, streaming, about },
+    { log, traces, calls },
     gate,
   )
-  const admin = createAdminServer({ pods, images, traces })
+  const admin = createAdminServer({ pods, images, traces, calls })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   await listen(cri, config.socket)
   chmodSync(config.socket, 0o660)

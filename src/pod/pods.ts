@@ -207,7 +207,8 @@ export class Pods {
 
   /** What is under way, oldest first. */
   operations(): readonly Operation[] {
-    return this.#parts.operations.list()
+    const stops = [...this.#parts.stops.values()].map((stop) => stop.operation())
+    return [...this.#parts.operations.list(), ...stops].sort((a, b) => a.startedAt - b.startedAt)
   }
 
   /** The images that containers use. */

@@ -8,6 +8,7 @@ import { readExitRecord } from '../shim/exit-record.ts'
 import { writeKillNote } from '../shim/kill-note.ts'
 import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import type { Operation, SetStage } from '../state/operations.ts'
 import { recordEvent } from './container-events.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -24,6 +25,8 @@ export interface Stop {
   readonly done: Promise<void>
   /** Kills after `seconds` if that is sooner than planned. */
   hasten(seconds: number): void
+  /** What it does now. */
+  operation(): Operation
 }
 
 /**
@@ -57,19 +60,34 @@ function begin(parts: PodParts, id: string, timeoutSeconds: number): Stop {
     else timer = setTimeout(killNow.resolve, Math.min(seconds * 1000, 0x7fffffff))
   }
   hasten(Math.max(0, timeoutSeconds))
-  const done = stop(parts, id, timeoutSeconds > 0, killNow.promise).finally(() => clearTimeout(timer))
-  return { done, hasten }
+  const startedAt = Date.now()
+  let operation = { name: 'StopContainer', key: id, stage: 'beginning', startedAt, stageSince: startedAt }
+  const setStage = (stage: string) => {
+    operation = { ...operation, stage, stageSince: Date.now() }
+  }
+  const done = stop(parts, id, timeoutSeconds, killNow.promise, setStage).finally(() => clearTimeout(timer))
+  return { done, hasten, operation: () => operation }
 }
 
-async function stop(parts: PodParts, id: string, gracefully: boolean, killNow: Promise<void>): Promise<void> {
+async function stop(
+  parts: PodParts,
+  id: string,
+  timeoutSeconds: number,
+  killNow: Promise<void>,
+  setStage: SetStage,
+): Promise<void> {
+  setStage('waiting for its start to end')
   await settleStart(parts, id, killNow)
   const ended = exitOnRecord(parts, id)
   if (!ended) return
-  if (gracefully) {
+  if (timeoutSeconds > 0) {
+    const { stopSignal } = getContainer(parts, id)
+    setStage(`waiting for it to end after ${stopSignal}; it is killed after ${timeoutSeconds} s at the latest`)
     await sendStopSignal(parts, getContainer(parts, id))
     faultPoint('stop-container:signalled')
     if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
   }
+  setStage('waiting for its processes to be gone after SIGKILL')
   await killContainer(parts, id, ended)
   faultPoint('stop-container:ended')
 }

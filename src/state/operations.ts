@@ -17,6 +17,13 @@ export interface Operation {
   readonly stageSince: number
 }
 
+/** In which stage an operation was that failed with this error; undefined for the error of something else. */
+export function stageOfFailure(error: unknown): string | undefined {
+  return typeof error === 'object' && error !== null ? stages.get(error) : undefined
+}
+
+const stages = new WeakMap<object, string>()
+
 /** Tells what the operation does now. */
 export type SetStage = (stage: string) => void
 
@@ -64,7 +71,10 @@ export class Operations {
     }
     this.#entries.set(id, entry)
     const end = () => this.#entries.delete(id)
-    result.then(end, end)
+    result.then(end, (error: unknown) => {
+      if (typeof error === 'object' && error !== null) stages.set(error, entry.operation.stage)
+      end()
+    })
     return result
   }
 

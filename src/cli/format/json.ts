@@ -18,6 +18,12 @@ export function infoJson(info: Readonly<Record<string, string>>): JsonObject {
   )
 }
 
+/** What the verbose `info` of Berth and of containerd tells under the topic `info`; empty when there is none. */
+export function parseInfo({ info = '' }: Readonly<Record<string, string>>): Readonly<Record<string, unknown>> {
+  const parsed = info.startsWith('{') ? parseOrText(info) : {}
+  return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed) ? parsed : {}
+}
+
 function parseOrText(text: string): JsonValue {
   try {
     return JSON.parse(text) as JsonValue

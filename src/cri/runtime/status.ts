@@ -3,7 +3,10 @@ import type { HandlerOf } from '../handlers.ts'
 import { verboseInfo } from '../shape/verbose.ts'
 
 /** Asked for every few seconds: next to nothing is looked up. */
-export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, images, network, pods }, { verbose }) => {
+export const status: HandlerOf<typeof RuntimeService, 'status'> = (
+  { about, calls, images, network, pods },
+  { verbose },
+) => {
   const { ready, reason, message, configName } = network.ready()
   const runtime = pods.ready()
   return {
@@ -32,6 +35,8 @@ export const status: HandlerOf<typeof RuntimeService, 'status'> = ({ about, imag
       operations: pods.operations(),
       findings: pods.recordFindings(),
       pulls: images.progress(),
+      calls: calls.underWay(),
+      failures: calls.failures(),
     })),
   }
 }

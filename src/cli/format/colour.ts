@@ -1,0 +1,22 @@
+import { styleText } from 'node:util'
+import type { Terminal } from '../cli.ts'
+
+type Style = Parameters<typeof styleText>[0]
+
+/** Puts colour on texts for a terminal; for anything else, and with NO_COLOR (no-color.org), it changes nothing. */
+export type Paint = (style: Style, text: string) => string
+
+export function painter({ stdout, env }: Pick<Terminal, 'stdout' | 'env'>): Paint {
+  const wanted = isTerminal(stdout) && !env.NO_COLOR && env.TERM !== 'dumb'
+  return wanted ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text
+}
+
+/** Whether a person looks at what is written there. */
+export function isTerminal(stream: Terminal['stdout']): boolean {
+  return 'isTTY' in stream && stream.isTTY === true
+}
+
+/** How many characters a line of the terminal takes; undefined when it is none. */
+export function columnsOf(stream: Terminal['stdout']): number | undefined {
+  return isTerminal(stream) && 'columns' in stream && typeof stream.columns === 'number' ? stream.columns : undefined
+}

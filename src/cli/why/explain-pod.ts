@@ -1,0 +1,87 @@
+import { aboutPod, failuresOf, waitsOf } from './about.ts'
+import type { Cause, Explanation } from './explanation.ts'
+import { failureCause } from './failure-cause.ts'
+import type { PodFacts } from './pod-facts.ts'
+import type { RuntimeReport } from './runtime-report.ts'
+
+/** What there is to tell of a pod itself; its containers have explanations of their own. */
+export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
+  const about = aboutPod(pod)
+  const waits = waitsOf(report, about)
+  const failures = failuresOf(report, about)
+  const causes = [...(pod.ready ? [] : [notReady(pod)]), ...failures]
+  const empty = pod.ready && pod.containers.length === 0 && waits.length === 0 && failures.length === 0
+  return {
+    kind: 'pod',
+    name: `${pod.namespace}/${pod.name}`,
+    id: pod.id,
+    state: pod.ready ? 'Ready' : 'NotReady',
+    ok: causes.length === 0 && waits.length === 0 && !empty,
+    waits,
+    causes,
+    notes: empty
+      ? ['it has no container, and nobody asks for one: the next step is the kubelet’s (or berth create)']
+      : [],
+    lastLines: [],
+  }
+}
+
+/** A pod that the runtime knows only from a call that failed or is under way. */
+export interface UnlistedPod {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+/** What there is to tell of a pod that was never made, or is being made, or is gone. */
+export function explainUnlistedPod(pod: UnlistedPod, report: RuntimeReport): Explanation {
+  const about = aboutPod({ ...pod, id: '' })
+  const waits = waitsOf(report, about)
+  const causes = failuresOf(report, about)
+  const unmet = report.unmet.map(({ type, message }) => failureCause({ rpc: type, message }))
+  return {
+    kind: 'pod',
+    name: `${pod.namespace}/${pod.name}`,
+    state: waits.some(({ what }) => what === 'RunPodSandbox') ? 'being made' : 'not there',
+    ok: false,
+    waits,
+    causes: [...causes, ...unmet.filter(({ said }) => !causes.some((cause) => cause.said?.includes(said ?? '')))],
+    notes: [],
+    lastLines: [],
+  }
+}
+
+function notReady({ reason }: PodFacts): Cause {
+  const said = reason === '' ? {} : { said: reason }
+  if (/machine was restarted/.test(reason)) {
+    return {
+      layer: 'node',
+      what: 'the machine was restarted, and what the pod was made of is gone',
+      ...said,
+      next: 'the kubelet makes it anew; without a kubelet remove it (berth rmp) and run it again',
+    }
+  }
+  if (/stopped by request/.test(reason)) {
+    return {
+      layer: 'client',
+      what: 'it was stopped on request',
+      ...said,
+      next: 'nothing: remove it (berth rmp) when it is of no use any more; it cannot be started again',
+    }
+  }
+  if (/cannot be read/.test(reason)) {
+    return {
+      layer: 'container runtime',
+      what: 'its record is damaged',
+      ...said,
+      next: 'remove it (berth rmp -f), and run it again; berth check tells more of the damage',
+    }
+  }
+  return {
+    layer: 'container runtime',
+    what:
+      reason === '' ? 'it is not ready any more; the runtime does not tell why' : 'it has lost a part that it needs',
+    ...said,
+    next: 'remove it (berth rmp -f) and run it again; the kubelet does so by itself',
+  }
+}

@@ -1,0 +1,159 @@
+import type { Container, PodSandbox } from '../../client/index.ts'
+import { BerthError } from '../../lib/errors.ts'
+import type { Cli } from '../cli.ts'
+import { findPods } from '../pod-of.ts'
+import { type Candidate, containerCandidate, podCandidate, resolveOne } from '../resolve.ts'
+import { aboutContainer, failuresOf, waitsOf } from './about.ts'
+import { explainContainer } from './explain-container.ts'
+import { explainImage } from './explain-image.ts'
+import { explainPod, explainUnlistedPod, type UnlistedPod } from './explain-pod.ts'
+import type { Explanation } from './explanation.ts'
+import { readPod } from './pod-facts.ts'
+import { type CallSubject, readRuntimeReport, type RuntimeReport } from './runtime-report.ts'
+
+/** All that the runtime lists, and what it reports of its work. */
+interface Known {
+  readonly sandboxes: readonly PodSandbox[]
+  readonly containers: readonly Container[]
+  readonly report: RuntimeReport
+}
+
+/** What there is to tell of what `query` names: a pod with its containers, a container, or an image. */
+export async function explain(cli: Cli, query: string): Promise<Explanation[]> {
+  const known = await readAll(cli)
+  const pod = find('pod', query, [...known.sandboxes.map(podCandidate), ...unlistedPods(known).map(unlistedCandidate)])
+  if (pod) return explainPodNamed(cli, known, pod.id)
+  const podOf = await findPods(cli, known.containers)
+  const unmade = unmadeContainers(known)
+  const container = find('container', query, [
+    ...known.containers.map((listed) => containerCandidate(listed, podOf(listed))),
+    ...unmade.map(({ candidate }) => candidate),
+  ])
+  const made = known.containers.find(({ id }) => id === container?.id)
+  if (made) return explainContainerOf(cli, known, made)
+  const explanation = unmade.find(({ candidate }) => candidate.id === container?.id)?.explanation
+  if (explanation) return [explanation]
+  const image = explainImage(query, known.report)
+  if (image) return [image]
+  throw new BerthError(
+    'not-found',
+    `nothing is known of "${query}": no pod, container or failed pull has that id or name; berth pods and berth ps -a show ` +
+      'what there is, and berth why without a name what is not well',
+  )
+}
+
+/** All that is not well. */
+export async function explainAll(cli: Cli): Promise<Explanation[]> {
+  const known = await readAll(cli)
+  const explanations: Explanation[] = []
+  for (const { id } of known.sandboxes) explanations.push(...(await explainPodNamed(cli, known, id)))
+  for (const pod of unlistedPods(known)) explanations.push(explainUnlistedPod(pod, known.report))
+  const ownImages = [...known.report.calls, ...known.report.failures].filter(({ pod, image }) => !pod && image)
+  for (const image of new Set(ownImages.map(({ image }) => image ?? ''))) {
+    const explanation = explainImage(image, known.report)
+    if (explanation) explanations.push(explanation)
+  }
+  return explanations.filter(({ ok }) => !ok)
+}
+
+async function readAll(cli: Cli): Promise<Known> {
+  const [{ items }, { containers }, report] = await Promise.all([
+    cli.cri.runtime.listPodSandbox({}, cli.ask),
+    cli.cri.runtime.listContainers({}, cli.ask),
+    readRuntimeReport(cli),
+  ])
+  return { sandboxes: items, containers, report }
+}
+
+async function explainPodNamed(cli: Cli, known: Known, id: string): Promise<Explanation[]> {
+  const sandbox = known.sandboxes.find((listed) => listed.id === id)
+  if (!sandbox) {
+    return unlistedPods(known)
+      .filter((pod) => unlistedCandidate(pod).id === id)
+      .map((pod) => explainUnlistedPod(pod, known.report))
+  }
+  const pod = await readPod(cli, sandbox, known.containers)
+  const unmade = unmadeContainers(known).filter(({ sandboxId }) => sandboxId === id)
+  return [
+    explainPod(pod, known.report),
+    ...pod.containers.map((container) => explainContainer(container, pod, known.report)),
+    ...unmade.map(({ explanation }) => explanation),
+  ]
+}
+
+/** Of the pod, too, when that is not well. */
+async function explainContainerOf(cli: Cli, known: Known, { id, podSandboxId }: Container): Promise<Explanation[]> {
+  const sandbox = known.sandboxes.find((listed) => listed.id === podSandboxId)
+  if (!sandbox) throw new BerthError('not-found', `the pod of container ${id} has gone meanwhile`)
+  const pod = await readPod(cli, sandbox, known.containers)
+  const all = pod.containers.flatMap((newest) => [newest, ...newest.earlier])
+  const ofPod = explainPod(pod, known.report)
+  const own = all
+    .filter((container) => container.id === id)
+    .map((container) => explainContainer(container, pod, known.report))
+  return ofPod.ok ? own : [...own, ofPod]
+}
+
+/** The candidate that `query` names; undefined when there is none. Throws when it could be several. */
+function find(kind: string, query: string, candidates: readonly Candidate[]): Candidate | undefined {
+  try {
+    return resolveOne(kind, query, candidates, 'berth pods')
+  } catch (error) {
+    if (error instanceof BerthError && error.code === 'not-found') return undefined
+    throw error
+  }
+}
+
+/** The pods that only calls and operations tell of. */
+function unlistedPods({ sandboxes, report }: Known): UnlistedPod[] {
+  const listed = new Set(sandboxes.map(({ metadata }) => metadata?.uid ?? ''))
+  const pods = new Map<string, UnlistedPod>()
+  for (const { pod } of [...report.calls, ...report.failures] as CallSubject[]) {
+    if (pod && !listed.has(pod.uid)) pods.set(JSON.stringify(pod), pod)
+  }
+  return [...pods.values()]
+}
+
+function unlistedCandidate({ namespace, name, uid }: UnlistedPod): Candidate {
+  const lineage = `${namespace}/${name}/${uid}`
+  return { id: lineage, names: [name, `${namespace}/${name}`], lineage, createdAt: 0n }
+}
+
+interface UnmadeContainer {
+  readonly sandboxId: string
+  readonly candidate: Candidate
+  readonly explanation: Explanation
+}
+
+/** The containers that are being created, or could not be. */
+function unmadeContainers({ sandboxes, containers, report }: Known): UnmadeContainer[] {
+  const creations = [...report.calls, ...report.failures].filter(({ rpc }) => rpc === 'CreateContainer')
+  const found = new Map<string, UnmadeContainer>()
+  for (const { sandboxId = '', container: name = '', pod } of creations as CallSubject[]) {
+    const id = `${sandboxId}/${name}`
+    const listed = containers.some((other) => other.podSandboxId === sandboxId && other.metadata?.name === name)
+    if (listed || !pod || !sandboxes.some((sandbox) => sandbox.id === sandboxId)) continue
+    const about = aboutContainer({ ...pod, id: sandboxId }, { name })
+    const waits = waitsOf(report, about)
+    found.set(id, {
+      sandboxId,
+      candidate: {
+        id,
+        names: [name, `${pod.name}/${name}`, `${pod.namespace}/${pod.name}/${name}`],
+        lineage: id,
+        createdAt: 0n,
+      },
+      explanation: {
+        kind: 'container',
+        name: `${pod.namespace}/${pod.name}/${name}`,
+        state: waits.length > 0 ? 'being created' : 'not there',
+        ok: false,
+        waits,
+        causes: failuresOf(report, about),
+        notes: [],
+        lastLines: [],
+      },
+    })
+  }
+  return [...found.values()]
+}
