@@ -10,6 +10,7 @@ export const rooms = [
   'agent',
   'manifest',
   'client',
+  'doctor',
   'daemon',
   'cri',
   'streaming',
@@ -21,6 +22,7 @@ export const rooms = [
   'nri',
   'oci',
   'state',
+  'config',
   'linux',
   'mux',
   'lib',
@@ -29,10 +31,11 @@ export const rooms = [
 
 /** Rooms that may import less than all that is below them: what is a client of CRI works against any CRI socket. */
 const onlyThese = {
-  cli: ['agent', 'manifest', 'client', 'mux', 'lib', 'gen'],
+  cli: ['agent', 'manifest', 'client', 'doctor', 'config', 'mux', 'lib', 'gen'],
   agent: ['manifest', 'client', 'lib', 'gen'],
   manifest: ['client', 'lib', 'gen'],
   client: ['lib', 'gen'],
+  doctor: ['network', 'oci', 'config', 'linux', 'lib'],
 }
 
 /** Modules that stay behind some rooms. */
@@ -45,7 +48,7 @@ const guarded = [
   },
   {
     module: /^(node:)?child_process(\/|$)/,
-    rooms: ['cli', 'agent'],
+    rooms: ['cli', 'doctor', 'agent'],
     tests: true,
     why: 'node:child_process loses its children to the Reaper of berthd and of the shim: use runCommand or spawn of src/linux',
   },

@@ -7,6 +7,7 @@ import { type CriConnection, connect } from '../../src/client/index.ts'
 import { StartedBerthd, whoServes } from './berthd.ts'
 import { helloImage, writeHelloImage } from './hello-image.ts'
 import { findPod, readFirstPod, runningPods, someLines } from './first-pod.ts'
+import { lookAtNode } from './look-at-node.ts'
 import { loadImage } from './load-image.ts'
 import { providePodNetwork } from './pod-network.ts'
 import { help, readSettings, type Settings } from './settings.ts'
@@ -33,6 +34,7 @@ export async function start(args: readonly string[], { busybox, abandoned }: Cir
   // The terminal may go before this process does.
   process.stdout.on('error', () => {})
   providePodNetwork(cniFolder, { bridge, subnet }, say)
+  await lookAtNode(settings.configFile, say)
   using cri = connect(endpoint)
   const berthd = await provideBerthd(cri, settings)
   void berthd?.ended().then(() => over.resolve('end of berthd'))

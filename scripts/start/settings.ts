@@ -1,11 +1,13 @@
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../../src/daemon/config.ts'
+import { loadConfig } from '../../src/config/config.ts'
 import { messageOf } from '../../src/lib/errors.ts'
 
 /** What `npm start` works with: the options given, and what berthd makes of its configuration file and its defaults. */
 export interface Settings {
   /** The arguments for berthd. */
   readonly berthdArgs: readonly string[]
+  /** The configuration file of berthd, if one was named. */
+  readonly configFile: string | undefined
   readonly endpoint: string
   readonly adminSocket: string
   readonly cniFolder: string
@@ -39,6 +41,7 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   })
   return {
     berthdArgs,
+    configFile: values.config,
     endpoint: `unix://${config.socket}`,
     adminSocket: config.admin_socket,
     cniFolder: config.cni.conf_dir,

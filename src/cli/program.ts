@@ -6,6 +6,7 @@ import { addAttach } from './commands/attach.ts'
 import { addCheck } from './commands/check.ts'
 import { addCreate } from './commands/create.ts'
 import { addDelete } from './commands/delete.ts'
+import { addDoctor } from './commands/doctor.ts'
 import { addExec } from './commands/exec.ts'
 import { addGc } from './commands/gc.ts'
 import { addImageFsInfo } from './commands/imagefsinfo.ts'
@@ -57,7 +58,7 @@ const groups = {
   ],
   'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addSave],
   'Step by step:': [addRunPod, addCreate, addStart],
-  'Runtime and program:': [addWhy, addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
+  'Runtime and program:': [addWhy, addDoctor, addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { ImagesOptions } from '../image/images.ts'
 import { helperRunner } from '../image/registry/credential-helper.ts'
 import type { Reaper } from '../linux/reaper.ts'
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 /** What the `[image]` table means for the image room. */
 export function imageOptions(

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
-import { loadConfig, type Overrides } from './config.ts'
+import { loadConfig, type Overrides } from '../config/config.ts'
 import { startDaemon } from './daemon.ts'
 import { ServiceManager } from './service-manager.ts'
 

@@ -1,5 +1,5 @@
 import type { NriSettings } from '../nri/nri.ts'
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 /** The configuration's words for NRI, put into the room's own. */
 export function nriOptions({ nri, cdi_dirs }: Config, version: string): NriSettings {

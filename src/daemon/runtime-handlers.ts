@@ -11,7 +11,7 @@ import { loadBaseSpec } from '../oci/load-base-spec.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { type RuntimeHandler, RuntimeHandlers } from '../pod/handlers.ts'
 import type { Layout } from '../pod/layout.ts'
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 /** How long a runtime may take to say what it can do, in milliseconds. */
 const patienceMs = 5000

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { createSecureContext } from 'node:tls'
 import { invalidArgument, messageOf } from '../lib/errors.ts'
 import type { StreamingOptions } from '../streaming/server.ts'
-import type { Config } from './config.ts'
+import type { Config } from '../config/config.ts'
 
 /** The streaming server's options from the `[streaming]` table; throws invalid-argument when a file is of no use. */
 export function streamingOptions(config: Config['streaming']): StreamingOptions {

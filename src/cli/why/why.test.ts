@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { ContainerState, type ContainerStatus, PodSandboxState } from '../../client/index.ts'
 import type { FakeHandlers } from '../../client/testing/serve.ts'
-import { berth, now } from '../testing/berth.ts'
-import { FakeRuntime } from '../testing/fake-runtime.ts'
+import { berth } from '../testing/berth.ts'
+import { FakeRuntime, now } from '../../client/testing/fake-runtime.ts'
 
 const pod = { namespace: 'shop', name: 'web', uid: 'u-1' }
 const s1 = 's1'.padEnd(64, '0')

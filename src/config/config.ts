@@ -127,6 +127,12 @@ export type Config = Omit<Parsed, 'socket' | 'admin_socket'> & {
 /** The settings that the command line has too; they go before the file's. */
 export type Overrides = Partial<Pick<Parsed, 'root' | 'state' | 'socket' | 'admin_socket' | 'log_level'>>
 
+/** The configuration file that is read when none is named. */
+export const standardFile = '/etc/berth/config.toml'
+
+/** What berthd runs with when nothing is configured. */
+export const defaultConfig = (): Config => loadConfig(undefined, {})
+
 /** Reads the configuration file, if there is one, and checks it. Throws invalid-argument that names the key. */
 export function loadConfig(path: string | undefined, overrides: Overrides): Config {
   const file = path === undefined ? {} : readToml(path)
