@@ -4,7 +4,9 @@ import { inspect } from 'node:util'
 import { type CallOptions, type CriConnection, CriError, connect } from '../client/index.ts'
 import { socketPathOf } from '../client/endpoint.ts'
 import { messageOf } from '../lib/errors.ts'
+import { columnsOf, painter, tableStyle } from './format/colour.ts'
 import { parseDuration } from './format/duration.ts'
+import { formatTable } from './format/table.ts'
 
 /** Where a run of `berth` reads and writes; that of a real one is in main.ts, tests have their own. */
 export interface Terminal {
@@ -70,6 +72,13 @@ export class Cli implements Disposable {
   /** Writes a line to stdout. */
   print(line: string): void {
     this.terminal.stdout.write(`${line}\n`)
+  }
+
+  /** Writes a table: in colour, and no wider than the terminal, where there is one. */
+  printTable(rows: readonly (readonly string[])[], { whole = false }: { readonly whole?: boolean } = {}): void {
+    const { stdout } = this.terminal
+    const columns = whole ? undefined : columnsOf(stdout)
+    this.terminal.stdout.write(formatTable(rows, { columns, style: tableStyle(painter(this.terminal)) }))
   }
 
   /** Writes a line to stderr that is not a failure. */

@@ -30,7 +30,7 @@ export function addListOptions(command: Command, kind: string): Command {
     .option('-q, --quiet', 'show ids only')
     .option('-v, --verbose', 'show labels and annotations')
     .option('--no-trunc', 'show whole ids')
-    .addOption(outputOption('table', 'json', 'yaml'))
+    .addOption(outputOption('table', 'json', 'yaml', 'wide', 'name'))
 }
 
 /** Newest first, as many as asked for. */

@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from 'commander'
+import { jsonPathPrefix } from './format/json.ts'
 
 /** For `.option()`: a whole number that is not negative. */
 export function wholeNumber(text: string): number {
@@ -22,7 +23,12 @@ export function pattern(text: string): RegExp {
   }
 }
 
-/** `-o`: one of `formats`, the first being the default. */
+/** `-o`: one of `formats`, the first being the default; where JSON is one, a template of kubectl's JSONPath is, too. */
 export function outputOption(...formats: [string, ...string[]]): Option {
-  return new Option('-o, --output <format>', 'output format').choices(formats).default(formats[0])
+  const templates = formats.includes('json') ? ['jsonpath=TEMPLATE'] : []
+  const all = [...formats, ...templates].join(', ')
+  return new Option('-o, --output <format>', `output format: ${all}`).default(formats[0]).argParser((text) => {
+    if (formats.includes(text) || (templates.length > 0 && text.startsWith(jsonPathPrefix))) return text
+    throw new InvalidArgumentError(`The formats are ${all}.`)
+  })
 }

@@ -3,7 +3,6 @@ import { type Image, ListImagesResponseSchema } from '../../client/index.ts'
 import type { Cli } from '../cli.ts'
 import { formatData, messageJson } from '../format/json.ts'
 import { describeSize } from '../format/size.ts'
-import { formatTable } from '../format/table.ts'
 import { outputOption } from '../options.ts'
 
 interface Options {
@@ -25,23 +24,26 @@ export function addImages(program: Command, cli: Cli): void {
     .option('--digests', 'show digests')
     .option('--pinned', 'show whether an image is pinned')
     .option('--no-trunc', 'show whole ids')
-    .addOption(outputOption('table', 'json', 'yaml'))
+    .addOption(outputOption('table', 'json', 'yaml', 'wide', 'name'))
     .action(async (name: string | undefined, options: Options) => {
       const answer = await cli.cri.image.listImages(name ? { filter: { image: { image: name } } } : {}, cli.ask)
       const images = answer.images.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))
       if (options.quiet) return images.forEach(({ id }) => cli.print(id))
       if (options.verbose) return images.forEach((image) => cli.print(describe(image)))
-      if (options.output !== 'table') {
+      if (options.output === 'name') return images.forEach((image) => cli.print(nameOf(image) || image.id))
+      const isTable = options.output === 'table' || options.output === 'wide'
+      if (!isTable) {
         const data = messageJson(ListImagesResponseSchema, { ...answer, images })
         return void cli.terminal.stdout.write(formatData(data, options.output))
       }
-      cli.terminal.stdout.write(table(images, options))
+      const wide = options.output === 'wide' ? ({ digests: true, pinned: true } as const) : {}
+      cli.printTable(tableOf(images, { ...options, ...wide }), { whole: !options.trunc })
     })
 }
 
 const nameOf = ({ repoTags, repoDigests }: Image) => repoTags[0] ?? repoDigests[0] ?? ''
 
-function table(images: readonly Image[], options: Options): string {
+function tableOf(images: readonly Image[], options: Options): string[][] {
   const short = (digest: string) => (options.trunc ? digest.replace(/^sha256:/, '').slice(0, 13) : digest)
   const columns = (digest: string, id: string, size: string, pinned: string) => [
     ...(options.digests ? [digest] : []),
@@ -55,7 +57,7 @@ function table(images: readonly Image[], options: Options): string {
     const tags = image.repoTags.map(splitTag)
     return (tags.length > 0 ? tags : [[repository, '<none>']]).map((name) => [...name, ...rest])
   })
-  return formatTable([['IMAGE', 'TAG', ...columns('DIGEST', 'IMAGE ID', 'SIZE', 'PINNED')], ...rows])
+  return [['IMAGE', 'TAG', ...columns('DIGEST', 'IMAGE ID', 'SIZE', 'PINNED')], ...rows]
 }
 
 /** The tag is after the last colon; one before a slash belongs to the registry's port. */

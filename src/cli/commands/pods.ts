@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
-import { ListPodSandboxResponseSchema, type PodSandbox } from '../../client/index.ts'
+import { ContainerState, ListPodSandboxResponseSchema, type PodSandbox } from '../../client/index.ts'
 import type { Cli } from '../cli.ts'
 import { ago } from '../format/age.ts'
 import { formatData, messageJson } from '../format/json.ts'
 import { describePodState, parsePodState } from '../format/states.ts'
-import { formatTable } from '../format/table.ts'
 import { addListOptions, describeMaps, type ListOptions, newestFirst, tableId } from '../list-options.ts'
 
 export function addPods(program: Command, cli: Cli): void {
@@ -23,14 +22,34 @@ export function addPods(program: Command, cli: Cli): void {
     const pods = newestFirst(wanted, options)
     const now = cli.terminal.now()
     if (options.quiet) return pods.forEach(({ id }) => cli.print(id))
-    if (options.output !== 'table') {
+    if (options.output === 'name') {
+      return pods.forEach(({ metadata }) => cli.print(`${metadata?.namespace ?? ''}/${metadata?.name ?? ''}`))
+    }
+    const isTable = options.output === 'table' || options.output === 'wide'
+    if (!isTable) {
       const data = messageJson(ListPodSandboxResponseSchema, { ...answer, items: pods })
       return void cli.terminal.stdout.write(formatData(data, options.output))
     }
     if (options.verbose) return pods.forEach((pod) => cli.print(describe(pod, now)))
+    const more = options.output === 'wide' ? await wideCells(cli, pods) : undefined
     const header = ['POD ID', 'CREATED', 'STATE', 'NAME', 'NAMESPACE', 'ATTEMPT', 'RUNTIME']
-    cli.terminal.stdout.write(formatTable([header, ...pods.map((pod) => row(pod, options, now))]))
+    const rows = pods.map((pod) => [...row(pod, options, now), ...(more?.get(pod.id) ?? [])])
+    cli.printTable([[...header, ...(more ? ['IP', 'CONTAINERS', 'UID'] : [])], ...rows], { whole: !options.trunc })
   })
+}
+
+/** By pod id: its addresses, how many of its containers run, and its uid. */
+async function wideCells(cli: Cli, pods: readonly PodSandbox[]): Promise<ReadonlyMap<string, string[]>> {
+  const { containers } = await cli.cri.runtime.listContainers({}, cli.ask)
+  const cells = pods.map(async ({ id, metadata }): Promise<[string, string[]]> => {
+    const { status } = await cli.cri.runtime.podSandboxStatus({ podSandboxId: id }, cli.ask)
+    const { ip = '', additionalIps = [] } = status?.network ?? {}
+    const addresses = [ip, ...additionalIps.map((additional) => additional.ip)].filter((address) => address !== '')
+    const own = containers.filter(({ podSandboxId }) => podSandboxId === id)
+    const running = own.filter(({ state }) => state === ContainerState.CONTAINER_RUNNING)
+    return [id, [addresses.join(',') || '(of the node)', `${running.length}/${own.length}`, metadata?.uid ?? '']]
+  })
+  return new Map(await Promise.all(cells))
 }
 
 function row({ id, createdAt, state, metadata, runtimeHandler }: PodSandbox, options: ListOptions, now: number) {

@@ -4,7 +4,6 @@ import type { Cli } from '../cli.ts'
 import { ago } from '../format/age.ts'
 import { formatData, messageJson } from '../format/json.ts'
 import { describeContainerState, parseContainerState } from '../format/states.ts'
-import { formatTable } from '../format/table.ts'
 import { addListOptions, describeMaps, type ListOptions, newestFirst, tableId } from '../list-options.ts'
 import { findPods, type PodNames } from '../pod-of.ts'
 
@@ -39,17 +38,38 @@ export function addPs(program: Command, cli: Cli): void {
       const containers = newestFirst(wanted, options)
       const now = cli.terminal.now()
       if (options.quiet) return containers.forEach(({ id }) => cli.print(id))
-      if (options.output !== 'table') {
+      if (options.output === 'name') {
+        return containers.forEach((container) => {
+          const { namespace, name } = podOf(container)
+          cli.print(`${namespace}/${name}/${container.metadata?.name ?? ''}`)
+        })
+      }
+      const isTable = options.output === 'table' || options.output === 'wide'
+      if (!isTable) {
         const data = messageJson(ListContainersResponseSchema, { ...answer, containers })
         return void cli.terminal.stdout.write(formatData(data, options.output))
       }
       if (options.verbose)
         return containers.forEach((container) => cli.print(describe(container, podOf(container), now)))
       const imageNames = options.resolveImagePath ? await namesById(cli) : new Map<string, string>()
+      const more = options.output === 'wide' ? await wideCells(cli, containers) : undefined
       const header = ['CONTAINER', 'IMAGE', 'CREATED', 'STATE', 'NAME', 'ATTEMPT', 'POD ID', 'POD', 'NAMESPACE']
-      const rows = containers.map((container) => row(container, podOf(container), options, imageNames, now))
-      cli.terminal.stdout.write(formatTable([header, ...rows]))
+      const rows = containers.map((container) => [
+        ...row(container, podOf(container), options, imageNames, now),
+        ...(more?.get(container.id) ?? []),
+      ])
+      cli.printTable([[...header, ...(more ? ['EXIT', 'REASON', 'LOG'] : [])], ...rows], { whole: !options.trunc })
     })
+}
+
+/** By container id: its exit code and the reason, when it has ended, and its log. */
+async function wideCells(cli: Cli, containers: readonly Container[]): Promise<ReadonlyMap<string, string[]>> {
+  const cells = containers.map(async ({ id }): Promise<[string, string[]]> => {
+    const { status } = await cli.cri.runtime.containerStatus({ containerId: id }, cli.ask)
+    const ended = status?.state === ContainerState.CONTAINER_EXITED
+    return [id, [ended ? String(status.exitCode) : '', status?.reason ?? '', status?.logPath ?? '']]
+  })
+  return new Map(await Promise.all(cells))
 }
 
 /** As crictl has it: --last and --latest look at every state, a named state wins over all. */

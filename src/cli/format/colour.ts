@@ -11,6 +11,17 @@ export function painter({ stdout, env }: Pick<Terminal, 'stdout' | 'env'>): Pain
   return wanted ? (style, text) => styleText(style, text, { validateStream: false }) : (_, text) => text
 }
 
+const good = /^(Running|Ready)\b/
+const bad = /^(Exited \((?!0\b)|NotReady|Unknown|Error|OOMKilled|StartError)/
+
+/** The colours of a table: its header, and the words for states. */
+export function tableStyle(paint: Paint): (cell: string, row: number) => string {
+  return (cell, row) => {
+    if (row === 0) return paint('bold', cell)
+    return good.test(cell) ? paint('green', cell) : bad.test(cell) ? paint('red', cell) : cell
+  }
+}
+
 /** Whether a person looks at what is written there. */
 export function isTerminal(stream: Terminal['stdout']): boolean {
   return 'isTTY' in stream && stream.isTTY === true

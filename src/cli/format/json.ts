@@ -1,5 +1,6 @@
 import { type DescMessage, type JsonObject, type JsonValue, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { stringify } from 'yaml'
+import { fillTemplate } from './jsonpath/evaluate.ts'
 
 /** A message as crictl shows it: camelCase names, enum values by name, 64-bit numbers as strings, defaults included. */
 export function messageJson<Desc extends DescMessage>(schema: Desc, message: MessageShape<Desc>): JsonObject {
@@ -32,7 +33,13 @@ function parseOrText(text: string): JsonValue {
   }
 }
 
-/** JSON or YAML text that ends with a newline. */
+/** What `-o` begins with when a template follows. */
+export const jsonPathPrefix = 'jsonpath='
+
+/** JSON or YAML text that ends with a newline, or what a JSONPath template makes of the data. */
 export function formatData(data: JsonValue, format: string): string {
+  if (format.startsWith(jsonPathPrefix)) {
+    return fillTemplate(format.slice(jsonPathPrefix.length), data).replace(/(?<!\n)$/, '\n')
+  }
   return format === 'yaml' ? stringify(data, { lineWidth: 0 }) : `${JSON.stringify(data, undefined, 2)}\n`
 }

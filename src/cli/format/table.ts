@@ -1,14 +1,49 @@
+const gap = 3
+
+/** The narrowest that a column is made. */
+const narrowest = 8
+
+export interface TableOptions {
+  /** The width of the terminal: cells are cut, those of the widest columns first, until each row fits a line. */
+  readonly columns?: number | undefined
+  /** Puts colour on a cell that is wide as it is to be. `row` is 0 for the header. */
+  readonly style?: (cell: string, row: number, column: number) => string
+}
+
 /** Rows as aligned columns, the first row being the header; three spaces between columns, none at a line's end. */
-export function formatTable(rows: readonly (readonly string[])[]): string {
+export function formatTable(rows: readonly (readonly string[])[], options: TableOptions = {}): string {
+  const { columns, style = (cell) => cell } = options
+  const widths = widthsOf(rows)
+  if (columns !== undefined) shrink(widths, columns)
+  const lines = rows.map((row, at) => {
+    const last = row.findLastIndex((cell) => cell !== '')
+    return row
+      .slice(0, last + 1)
+      .map((cell, column) => {
+        const fitted = cut(cell, widths[column] ?? 0)
+        const padding = column === last ? '' : ' '.repeat((widths[column] ?? 0) - fitted.length + gap)
+        return `${style(fitted, at, column)}${padding}`
+      })
+      .join('')
+  })
+  return lines.map((line) => `${line.trimEnd()}\n`).join('')
+}
+
+function widthsOf(rows: readonly (readonly string[])[]): number[] {
   const widths: number[] = []
   for (const row of rows) {
     for (const [column, cell] of row.entries()) widths[column] = Math.max(widths[column] ?? 0, cell.length)
   }
-  const lines = rows.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd((widths[column] ?? 0) + 3))
-      .join('')
-      .trimEnd(),
-  )
-  return lines.map((line) => `${line}\n`).join('')
+  return widths
 }
+
+function shrink(widths: number[], columns: number): void {
+  let excess = widths.reduce((sum, width) => sum + width, 0) + gap * (widths.length - 1) - columns
+  for (; excess > 0; excess--) {
+    const widest = widths.indexOf(Math.max(...widths))
+    if ((widths[widest] ?? 0) <= narrowest) return
+    widths[widest] = (widths[widest] ?? 0) - 1
+  }
+}
+
+const cut = (cell: string, width: number) => (cell.length > width ? `${cell.slice(0, Math.max(0, width - 1))}…` : cell)
