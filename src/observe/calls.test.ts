@@ -85,6 +85,19 @@ test('an image that is pulled is there for every pod', () => {
   assert.deepEqual(calls.failures(), [])
 })
 
+test('what is removed has no failures any more', () => {
+  const { calls, fail } = setting()
+  fail('StartContainer', { containerId: 'c1' }, operationFailed('no'))
+  fail('StopPodSandbox', { podSandboxId: 's1' }, operationFailed('no'))
+  calls.succeeded(calls.begin('RemoveContainer', { containerId: 'c1' }))
+  assert.deepEqual(
+    calls.failures().map(({ rpc }) => rpc),
+    ['StopPodSandbox'],
+  )
+  calls.succeeded(calls.begin('RemovePodSandbox', { podSandboxId: 's1' }))
+  assert.deepEqual(calls.failures(), [])
+})
+
 test('the stage of the operation that failed is known', async () => {
   const { calls, fail } = setting()
   const work = new Operations().run(

@@ -106,11 +106,7 @@ export class Calls {
     this.#underWay.delete(call)
     if (this.#failures.size === 0) return
     this.#failures.delete(keyOf(call))
-    if (call.rpc !== 'PullImage') return
-    // The image is there for whoever asked for it.
-    for (const [key, { rpc, image }] of this.#failures) {
-      if (rpc === call.rpc && image === call.image) this.#failures.delete(key)
-    }
+    for (const [key, failure] of this.#failures) if (isOver(failure, call)) this.#failures.delete(key)
   }
 
   /** Oldest first. */
@@ -142,6 +138,14 @@ export class Calls {
       ...(imageName && { image: imageName }),
     }
   }
+}
+
+/** Whether nobody is interested in a failure any more, now that this call has succeeded. */
+function isOver(failure: Failure, { rpc, image, sandboxId, containerId }: Call): boolean {
+  // The image is there for whoever asked for it.
+  if (rpc === 'PullImage') return failure.rpc === rpc && failure.image === image
+  if (rpc === 'RemovePodSandbox') return sandboxId !== undefined && failure.sandboxId === sandboxId
+  return rpc === 'RemoveContainer' && containerId !== undefined && failure.containerId === containerId
 }
 
 function podName(metadata: Partial<PodName> | undefined): PodName | undefined {

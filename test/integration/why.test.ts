@@ -126,10 +126,15 @@ async function setUp(t: TestContext) {
      while [ "$CNI_COMMAND $(cat ${path('mode')})" = "ADD hang" ]; do sleep 0.05; done
      for folder in /opt/cni/bin /usr/lib/cni; do [ -x $folder/bridge ] && exec $folder/bridge; done`,
   )
-  script('failing', `case " $* " in *" create "*) echo the moon is wrong >&2; exit 1;; esac; exec runc "$@"`)
+  // As runc tells of a failure: in its log.
+  const told = JSON.stringify({ level: 'error', msg: 'the moon is wrong' })
+  script(
+    'failing',
+    `case " $* " in *" run "*) while [ "$1" != --log ]; do shift; done; echo '${told}' >>$2; exit 1;; esac; exec runc "$@"`,
+  )
   script(
     'hanging',
-    `case " $* " in *" create "*) while [ -e ${path('held')} ]; do sleep 0.05; done;; esac; exec runc "$@"`,
+    `case " $* " in *" run "*) while [ -e ${path('held')} ]; do sleep 0.05; done;; esac; exec runc "$@"`,
   )
   const requirements = { docker: { 'docker.io/library/refused': [{ type: 'reject' }] } }
   writeFileSync(
@@ -154,7 +159,11 @@ async function setUp(t: TestContext) {
   const [bridge, ...others] = plugins
   writeFileSync(
     list,
-    JSON.stringify({ ...rest, name: `odd-${name}`, plugins: [{ ...bridge, type: 'odd-bridge' }, ...others] }),
+    JSON.stringify({
+      ...rest,
+      name: `odd-${name}`,
+      plugins: [{ ...bridge, type: 'odd-bridge', ipam: { ...bridge.ipam, dataDir: path('addresses') } }, ...others],
+    }),
   )
   const client = new PodClient(berthd)
   await eventually('the odd plugin is in use', async () => {

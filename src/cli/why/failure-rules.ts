@@ -253,7 +253,7 @@ export const failureRules: readonly Rule[] = [
       'it goes on, or is tried again, at the next request; if it always takes too long, see what it waits for',
   },
   {
-    words: /runc|crun|OCI runtime|runsc/i,
+    words: /runc|crun|OCI runtime|runsc|^\S+ (run|create|start|exec|kill|delete) failed: /i,
     layer: 'OCI runtime',
     what: 'the OCI runtime refused it, or failed',
     next: () => 'its words say why; berth inspect shows the specification that it was given',
