@@ -52,9 +52,14 @@ const refused: readonly (readonly [path: string, text: string, why: RegExp])[] =
   [
     'src/cli/pods.ts',
     using('../pod/pods.ts'),
-    /cli\/ may import only agent, manifest, client, mux, lib, gen, not pod\//,
+    /cli\/ may import only agent, manifest, client, doctor, config, mux, lib, gen, not pod\//,
   ],
   ['src/client/connect.ts', using('../linux/spawn.ts'), /client\/ may import only lib, gen, not linux\//],
+  [
+    'src/doctor/checks/x.ts',
+    using('../../daemon/main.ts'),
+    /doctor\/ may import only network, oci, config, linux, lib, not daemon\//,
+  ],
   ['src/pod/pods.test.ts', using('../daemon/main.ts'), /pod\/ may not import daemon\//],
   ['src/pod/pods.ts', "export type { Thing } from '../daemon/main.ts'\n", /pod\/ may not import daemon\//],
   ['src/pod/pods.ts', "await import('../daemon/main.ts')\n", /pod\/ may not import daemon\//],
