@@ -102,8 +102,14 @@ export class AgentSetup implements AsyncDisposable {
     await worker?.whenIdle()
   }
 
-  /** Waits until something holds. The pods are looked at meanwhile, as a runtime's events would have it. */
+  /** Waits until something holds, and the agent has done what it has to do. */
   async until(what: string, condition: () => boolean): Promise<void> {
+    await this.seen(what, condition)
+    await this.settled()
+  }
+
+  /** Waits until something holds, whatever the agent is about. */
+  async seen(what: string, condition: () => boolean): Promise<void> {
     const deadline = performance.now() + 10_000
     while (!condition()) {
       if (performance.now() > deadline) {
@@ -111,7 +117,6 @@ export class AgentSetup implements AsyncDisposable {
       }
       await sleep(5)
     }
-    await this.settled()
   }
 
   /** Which containers run, by name, each as often as it does. */

@@ -1,0 +1,236 @@
+import assert from 'node:assert/strict'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { after, before, type TestContext, test } from 'node:test'
+import { stringify } from 'yaml'
+import { Berthd, repository } from '../harness/berthd.ts'
+import { berth, tryBerth } from '../harness/cli.ts'
+import { eventually } from '../harness/eventually.ts'
+import { DockerRegistry } from '../registry/docker-registry.ts'
+import { busyboxImage, pushImage } from '../registry/image-builder.ts'
+
+/** `berth agent` on a private berthd: the pods of a folder come, change and go, and the agent is killed in between. */
+let registry: DockerRegistry
+before(async () => {
+  registry = await DockerRegistry.start()
+  await pushImage(registry.host, 'library/busybox', 'latest', busyboxImage())
+})
+after(() => registry.stop())
+
+const image = 'docker.io/library/busybox:latest'
+
+/** An agent as a process of its own, with all its folders in the test's. */
+class RunningAgent {
+  readonly #berthd: Berthd
+  readonly manifests: string
+  readonly volumes: string
+  readonly logs: string
+  readonly #options: readonly string[]
+  #process: ChildProcess | undefined
+
+  constructor(t: TestContext, berthd: Berthd) {
+    this.#berthd = berthd
+    const at = (name: string) => join(berthd.place.folder, 'agent', name)
+    this.manifests = at('manifests')
+    this.volumes = at('volumes')
+    this.logs = at('logs')
+    mkdirSync(this.manifests, { recursive: true })
+    const folders = ['--manifests', this.manifests, '--volumes', this.volumes, '--pod-logs', this.logs]
+    this.#options = [...folders, '--sockets', at('sockets')]
+    t.after(() => this.kill9())
+  }
+
+  start(): void {
+    const log = openSync(join(this.#berthd.place.folder, 'agent.log'), 'a')
+    const main = join(repository, 'src/cli/main.ts')
+    const command = [main, '--runtime-endpoint', this.#berthd.endpoint, 'agent', ...this.#options]
+    this.#process = spawn(process.execPath, command, { stdio: ['ignore', log, log] })
+    closeSync(log)
+  }
+
+  /** Kills it as a crash does. */
+  kill9(): Promise<void> {
+    return this.#end('SIGKILL')
+  }
+
+  /** Ends it as Ctrl-C does. */
+  stop(): Promise<void> {
+    return this.#end('SIGTERM')
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const running = this.#process
+    this.#process = undefined
+    if (!running || running.exitCode !== null || running.signalCode !== null) return
+    const ended = once(running, 'exit')
+    running.kill(signal)
+    await ended
+  }
+
+  write(file: string, ...objects: object[]): void {
+    writeFileSync(join(this.manifests, file), objects.map((object) => stringify(object)).join('---\n'))
+  }
+
+  /** Waits until the rows of `berth agent --status`, of whatever it knows, are as they should be; answers the text. */
+  status(what: string, isSo: (text: string) => boolean): Promise<string> {
+    return eventually(
+      what,
+      async () => {
+        const { exitCode, stdout } = await tryBerth(this.#berthd.endpoint, ['agent', ...this.#options, '--status'])
+        if (exitCode === 0 && isSo(stdout)) return stdout
+        throw new Error(`${stdout}\n${readFileSync(join(this.#berthd.place.folder, 'agent.log'), 'utf8')}`)
+      },
+      30_000,
+    )
+  }
+}
+
+const shop = (greeting: string) => ({
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'shop', labels: { app: 'shop' } },
+  spec: {
+    terminationGracePeriodSeconds: 3,
+    volumes: [
+      { name: 'data', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
+      { name: 'conf', configMap: { name: 'conf' } },
+    ],
+    initContainers: [
+      {
+        name: 'first',
+        image,
+        command: ['sh', '-c', 'echo made > /data/first'],
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      },
+      {
+        name: 'side',
+        image,
+        restartPolicy: 'Always',
+        command: ['sh', '-c', 'cp /data/first /data/side; trap "exit 0" TERM; while :; do sleep 1 & wait $!; done'],
+        startupProbe: { exec: { command: ['test', '-e', '/data/side'] }, periodSeconds: 1 },
+        volumeMounts: [{ name: 'data', mountPath: '/data' }],
+      },
+    ],
+    containers: [
+      {
+        name: 'main',
+        image,
+        // It cannot have begun before both.
+        command: ['sh', '-c', 'rm -f /data/broken; trap "exit 0" TERM; httpd -f -p 8080 -h /data & wait $!'],
+        env: [
+          { name: 'GREETING', value: greeting },
+          { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'keys', key: 'token' } } },
+          { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        ],
+        ports: [{ name: 'web', containerPort: 8080 }],
+        readinessProbe: { httpGet: { path: '/side', port: 'web' }, periodSeconds: 1 },
+        livenessProbe: {
+          exec: { command: ['test', '!', '-e', '/data/broken'] },
+          periodSeconds: 1,
+          failureThreshold: 1,
+        },
+        lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo end > /proc/1/fd/1'] } } },
+        volumeMounts: [
+          { name: 'data', mountPath: '/data' },
+          { name: 'conf', mountPath: '/conf' },
+        ],
+      },
+    ],
+  },
+})
+
+const conf = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf' }, data: { colour: 'red' } }
+const keys = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, stringData: { token: 'abc' } }
+
+test('a pod with init container, sidecar, probes and volumes, through changes and kills of the agent', {
+  timeout: 90_000,
+}, async (t) => {
+  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
+  const run = (...args: string[]) => berth(berthd.endpoint, args)
+  const ids = async (...args: string[]) => (await run('ps', '-q', ...args)).split('\n').filter(Boolean).toSorted()
+  await run('pull', image)
+  const pulled = berthd.snapshot()
+  const agent = new RunningAgent(t, berthd)
+  agent.write('shop.yaml', shop('hello'), conf, keys)
+  agent.start()
+  await agent.status('the pod is ready', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  const said = await run(
+    'exec',
+    'shop/main',
+    'sh',
+    '-c',
+    'echo $GREETING $TOKEN $IP; cat /conf/colour /data/side; grep " /data " /proc/mounts',
+  )
+  assert.match(said, new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredmade\\n.* tmpfs .*size=1024k`))
+
+  const before = await ids()
+  assert.equal(before.length, 2)
+  await agent.kill9()
+  agent.start()
+  await agent.status('a new agent finds it as it was', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  assert.deepEqual(await ids(), before)
+
+  await run('exec', 'shop/main', 'touch', '/data/broken')
+  await agent.status('it was killed and started again', (text) => /^default +shop +2\/2 +Running +1 /m.test(text))
+  assert.match(await run('logs', '-p', 'shop/main'), /^end$/m, 'its preStop hook was run')
+
+  await agent.kill9()
+  agent.write('shop.yaml', shop('good day'), conf, keys)
+  agent.start()
+  await agent.status('another pod has taken its place', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  assert.equal(await run('exec', 'shop/main', 'sh', '-c', 'echo $GREETING'), 'good day\n')
+  assert.equal((await run('pods', '-q')).trim().split('\n').length, 1)
+
+  rmSync(join(agent.manifests, 'shop.yaml'))
+  await eventually('it is on its way out', async () => ((await ids()).length < 2 ? true : undefined))
+  await agent.kill9()
+  agent.start()
+  await eventually('it is gone', async () => ((await run('pods', '-q')) === '' ? true : undefined))
+  assert.deepEqual([readdirSync(agent.volumes), readdirSync(agent.logs)], [[], []])
+  await agent.stop()
+  await berthd.assertAsAt(pulled)
+})
+
+test('a Deployment is replaced pod by pod', { timeout: 60_000 }, async (t) => {
+  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
+  const agent = new RunningAgent(t, berthd)
+  const deployment = (greeting: string) => ({
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name: 'web' },
+    spec: {
+      replicas: 2,
+      selector: { matchLabels: { app: 'web' } },
+      template: {
+        metadata: { labels: { app: 'web' } },
+        spec: {
+          terminationGracePeriodSeconds: 1,
+          containers: [
+            {
+              name: 'main',
+              image,
+              imagePullPolicy: 'IfNotPresent',
+              command: ['sh', '-c', `echo ${greeting}; exec sleep 99`],
+            },
+          ],
+        },
+      },
+    },
+  })
+  const twoRun = (text: string) => text.match(/^default +web-\w+-[01] +1\/1 +Running +0 /gm)?.length === 2
+  agent.write('web.yaml', deployment('one'))
+  agent.start()
+  const first = await agent.status('both run', twoRun)
+  const [, hash = ''] = /web-(\w+)-0/.exec(first) ?? []
+  agent.write('web.yaml', deployment('two'))
+  await agent.status('others run', (text) => twoRun(text) && !text.includes(hash))
+  rmSync(join(agent.manifests, 'web.yaml'))
+  await eventually(
+    'they are gone',
+    async () => ((await berth(berthd.endpoint, ['pods', '-q'])) === '' ? true : undefined),
+    20_000,
+  )
+  await agent.stop()
+})
