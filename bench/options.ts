@@ -45,7 +45,8 @@ Compares CRI runtimes on this machine, in turns. It makes and removes pods named
   --only CASE[,CASE…]            these cases alone
   --rounds N                     turns of each runtime (default 20)
   --image REF                    an image with a shell (default docker.io/library/busybox:latest); pulled when absent
-  --pull-image REF               an image for the case pull, which also removes it; may be given again
+  --pull-image REF               an image for the case pull, which also removes it; may be given again; {round} in it
+                                 is the number of the turn, from 1 to at most 7
   --start NAME=COMMAND           how to start the daemon, for the case start; it must stay in the foreground
   --mark NAME=TEXT               what the command lines of the runtime's processes have in them
                                  (default: the folder of the socket), to find its monitors

@@ -3,8 +3,11 @@
  * PullImage (resolved, downloaded, verified, unpacked), CPU seconds of the runtime's process and its children, and its peak
  * memory. The first endpoint is what the others are compared with.
  *
- *     node bench/pull.ts --runs 5 --image 127.0.0.1:5099/bench/six:v1 \
+ *     node bench/pull.ts --runs 5 --image 127.0.0.1:5099/bench/six:v{round} \
  *       containerd=unix:///run/containerd/containerd.sock berth=unix:///run/berth/berth.sock
+ *
+ * `{round}` is the number of the run: with an image for each (bench/push-image.ts --variant) nothing is deleted before the last
+ * pull is done. ext4 makes files slowly for some minutes where many have been deleted, which would be measured otherwise.
  *
  * Needs root on the machine of the runtimes. It removes the images that it is told to pull.
  */
@@ -43,19 +46,25 @@ try {
 
 async function measure(image: string, runs: number): Promise<Map<string, Run[]>> {
   const results = new Map(runtimes.map(({ name }) => [name, [] as Run[]]))
-  for (let run = 0; run < runs; run++) {
+  const images = Array.from({ length: runs }, (_, run) => image.replaceAll('{round}', String(run + 1)))
+  await removeAll(images)
+  for (const [run, name] of images.entries()) {
     for (const runtime of runtimes) {
-      await runtime.cri.image.removeImage({ image: { image } })
-      // What the removal and the run before have left to do.
+      // What the run before has left to do.
       await sleep(1000)
       execFileSync('sync')
-      const result = await pull(runtime, image)
+      const result = await pull(runtime, name)
       results.get(runtime.name)?.push(result)
-      process.stderr.write(`${image} run ${run + 1} ${runtime.name} ${result.seconds.toFixed(2)} s\n`)
-      await runtime.cri.image.removeImage({ image: { image } })
+      process.stderr.write(`${name} run ${run + 1} ${runtime.name} ${result.seconds.toFixed(2)} s\n`)
+      if (images.includes(name, run + 1)) await removeAll([name])
     }
   }
+  await removeAll(images)
   return results
+}
+
+async function removeAll(images: readonly string[]): Promise<void> {
+  for (const { cri } of runtimes) for (const image of images) await cri.image.removeImage({ image: { image } })
 }
 
 async function pull({ cri, pid }: Runtime, image: string): Promise<Run> {

@@ -3,7 +3,8 @@
  *
  *     node bench/push-image.ts 127.0.0.1:5099/bench/six:v1 --layers 6 --files 10000 --mib 700 /usr
  *
- * `--mib` is the size of the files, before compression. Needs tar and gzip; the registry is spoken to in plain HTTP.
+ * `--mib` is the size of the files, before compression. `--variant` (any word) chooses other files of the same kind.
+ * Needs tar and gzip; the registry is spoken to in plain HTTP.
  */
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -25,6 +26,7 @@ const { values, positionals } = parseArgs({
     layers: { type: 'string', default: '6' },
     files: { type: 'string', default: '10000' },
     mib: { type: 'string', default: '300' },
+    variant: { type: 'string', default: '' },
   },
 })
 const [reference = '', source = '/usr'] = positionals
@@ -54,7 +56,10 @@ function filesBelow(folder: string): Found[] {
 
 /** So many files as if drawn at random, but the same each time; then the largest that fit, until there are enough bytes. */
 function choose(all: readonly Found[], count: number, bytes: number): Found[] {
-  const key = ({ path }: Found) => createHash('sha256').update(path).digest('hex')
+  const key = ({ path }: Found) =>
+    createHash('sha256')
+      .update(path + values.variant)
+      .digest('hex')
   const drawn = all.map((file) => ({ ...file, key: key(file) })).sort((a, b) => (a.key < b.key ? -1 : 1))
   const chosen = drawn.filter((file) => file.bytes < 2 ** 20).slice(0, count)
   let missing = bytes - chosen.reduce((sum, file) => sum + file.bytes, 0)

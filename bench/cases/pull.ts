@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { runtimeSecondsOf } from '../machine/runtime-usage.ts'
-import { type Case, interleaved } from '../run/bench.ts'
+import { type Bench, type Case, interleaved } from '../run/bench.ts'
 import type { Metric } from '../run/measurements.ts'
 
 const time: Metric = { id: 'pull.time', title: 'pull + unpack', unit: 's', better: 'lower' }
@@ -9,17 +9,23 @@ const cpu: Metric = { id: 'pull.cpu', title: 'pull + unpack, CPU of the runtime'
 
 const mostRounds = 7
 
-/** PullImage (resolved, downloaded, verified, unpacked) into a store without the image. bench/push-image.ts makes one. */
+/**
+ * PullImage (resolved, downloaded, verified, unpacked) into a store without the image. bench/push-image.ts makes one. With
+ * `{round}` in its name, and an image for each, nothing is deleted before the last turn: ext4 makes files slowly for some
+ * minutes where many have been deleted.
+ */
 export const pull: Case = {
   name: 'pull',
   lacks: ({ pullImages }) => (pullImages.length === 0 ? 'no --pull-image tells what to pull' : undefined),
   async run(bench) {
+    const rounds = Math.min(bench.options.rounds, mostRounds)
     for (const name of bench.options.pullImages) {
-      const image = { image: name }
-      await interleaved(bench, `pull ${name}`, Math.min(bench.options.rounds, mostRounds), async (endpoint) => {
+      const nameIn = (round: number) => name.replaceAll('{round}', String(round + 1))
+      for (let round = 0; round < rounds; round++) await removeEverywhere(bench, nameIn(round))
+      await interleaved(bench, `pull ${name}`, rounds, async (endpoint, round) => {
         const { cri } = endpoint
-        await cri.image.removeImage({ image })
-        // What the removal and the turn before have left to do.
+        const image = { image: nameIn(round) }
+        // What the turn before has left to do.
         await sleep(1000)
         execFileSync('sync')
         let seconds = 0
@@ -31,11 +37,16 @@ export const pull: Case = {
         bench.measurements.add(of(time, name, bench.options.pullImages), endpoint.name, seconds)
         bench.measurements.add(of(cpu, name, bench.options.pullImages), endpoint.name, cpuSeconds)
         const { image: present } = await cri.image.imageStatus({ image })
-        if (!present) throw new Error(`${endpoint.name}: ${name} is not there after it was pulled`)
-        await cri.image.removeImage({ image })
+        if (!present) throw new Error(`${endpoint.name}: ${image.image} is not there after it was pulled`)
+        if (image.image === name) await cri.image.removeImage({ image })
       })
+      for (let round = 0; round < rounds; round++) await removeEverywhere(bench, nameIn(round))
     }
   },
+}
+
+async function removeEverywhere(bench: Bench, image: string): Promise<void> {
+  for (const { cri } of bench.endpoints) await cri.image.removeImage({ image: { image } })
 }
 
 /** With several images each is a metric of its own; the first keeps the plain id, which the targets know. */

@@ -3,6 +3,7 @@ import { open, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errnoOf, messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { spreadSubfolders } from '../linux/spread-folder.ts'
 import type { StoredItem } from './inventory.ts'
 
 /** A partly downloaded blob is kept this long for a pull that goes on with it, in milliseconds. */
@@ -33,6 +34,7 @@ export class LayerFolders {
     for (const name of ['layers', 'recipes', 'staging', 'ingest', 'trash']) {
       mkdirSync(join(root, name), { recursive: true, mode: 0o700 })
     }
+    spreadSubfolders(join(root, 'staging'))
     mkdirSync(this.empty, { recursive: true, mode: 0o755 })
     for (const name of ['layers', 'staging', 'trash']) {
       for (const entry of numbersIn(join(root, name))) this.#next = Math.max(this.#next, entry + 1)
