@@ -103,6 +103,8 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     tracker.stage = 'verifying'
     const layer = verified(result, request, workshop.root)
     faultPoint('fetch-layer:unpacked')
+    // Before the sync, which would write it to the disk for nobody.
+    await blob.discard()
     await sync.sync()
     faultPoint('fetch-layer:synced')
     await folders.finish(number)
@@ -112,7 +114,6 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     store.addLayer({ diffId, number, bytes: usage.bytes + recipeBytes, inodes, impliedFolders })
     faultPoint('fetch-layer:recorded')
     tracker.stage = 'done'
-    await blob.discard()
   } catch (error) {
     folders.discardStaging(number)
     // Finished, but without a record it is nobody's.

@@ -7,6 +7,9 @@ export type Compression = 'gzip' | 'zstd' | 'none'
 /** What decompressed pieces have at most, in bytes. */
 const pieceSize = 512 * 1024
 
+/** So many pieces are made before they are asked for: some take long to use (many small files), others no time. */
+const piecesAhead = 8
+
 /** How a layer is compressed, by its first bytes: media types are often wrong, and Docker and containerd look here too. */
 export function detectCompression(start: Buffer): Compression {
   if (start[0] === 0x1f && start[1] === 0x8b) return 'gzip'
@@ -20,8 +23,8 @@ export function detectCompression(start: Buffer): Compression {
 export type NextPiece = () => Promise<Buffer | undefined>
 
 /**
- * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; the one after it is
- * decompressed meanwhile, on a thread of libuv's pool. Throws when the input is broken, and what `next` throws; `next` is not
+ * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; those after it are
+ * decompressed meanwhile, on a thread of libuv's pool, as often as the event loop of this thread gets its turn. Throws when the input is broken, and what `next` throws; `next` is not
  * called any more once this has ended.
  */
 export async function* decompress(next: NextPiece): AsyncGenerator<Buffer> {
@@ -63,15 +66,14 @@ export function createDecompressor(compression: Compression): Transform | undefi
 
 /** What follows the last member and is none is passed over, as gzip(1) does. */
 async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerator<Buffer> {
-  let input: Buffer = Buffer.alloc(0)
+  let input: Buffer = (await next()) ?? Buffer.alloc(0)
   // It may hold more than there was room for, also of input that was read to its end.
   let holdsMore = false
   const step = async (output: Buffer): Promise<Buffer | undefined> => {
     for (;;) {
       if (input.length === 0 && !holdsMore) {
-        input = (await next()) ?? input
-        if (input.length === 0 && inflater.ended) return undefined
-        if (input.length === 0) throw new Error('the gzip data is cut off')
+        if (inflater.ended) return undefined
+        throw new Error('the gzip data is cut off')
       }
       if (inflater.ended) {
         if (input[0] !== 0x1f) return undefined
@@ -80,21 +82,58 @@ async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerato
       const { read, written } = await inflater.inflate(input, output)
       input = input.subarray(read)
       holdsMore = written === output.length && !inflater.ended
+      // Already now: the next step has to begin at once, before this thread is busy with the result of this one.
+      if (input.length === 0 && !holdsMore) input = (await next()) ?? input
       if (written > 0) return output.subarray(0, written)
     }
   }
-  let [output, other] = [Buffer.allocUnsafeSlow(pieceSize), Buffer.allocUnsafeSlow(pieceSize)]
-  let coming = step(output)
+  yield* madeAhead(step)
+}
+
+/** The pieces that `make` writes into the buffers that it is given, until it answers undefined; made one after the other. */
+async function* madeAhead(make: (buffer: Buffer) => Promise<Buffer | undefined>): AsyncGenerator<Buffer> {
+  const free: Buffer[] = Array.from({ length: piecesAhead }, () => Buffer.allocUnsafeSlow(pieceSize))
+  const made: { readonly piece: Buffer; readonly buffer: Buffer }[] = []
+  let changed = Promise.withResolvers<void>()
+  const change = () => {
+    changed.resolve()
+    changed = Promise.withResolvers()
+  }
+  let ended = false
+  const making = (async () => {
+    while (!ended) {
+      const buffer = free.pop()
+      if (!buffer) await changed.promise
+      else {
+        const piece = await make(buffer)
+        if (!piece) return
+        made.push({ piece, buffer })
+        change()
+      }
+    }
+  })().finally(() => {
+    ended = true
+    change()
+  })
+  // Its failure is met when what was made before it has been used.
+  making.catch(() => {})
   try {
-    for (let piece = await coming; piece; piece = await coming) {
-      ;[output, other] = [other, output]
-      coming = step(output)
-      // Its failure is met at the next turn.
-      coming.catch(() => {})
-      yield piece
+    for (;;) {
+      const next = made.shift()
+      if (next) {
+        yield next.piece
+        free.push(next.buffer)
+        change()
+      } else if (ended) {
+        return await making
+      } else {
+        await changed.promise
+      }
     }
   } finally {
-    await coming.catch(() => {})
+    ended = true
+    change()
+    await making.catch(() => {})
   }
 }
 

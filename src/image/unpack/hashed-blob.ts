@@ -1,10 +1,11 @@
-import { createHash } from 'node:crypto'
+import { PoolHash } from '../../linux/pool-hash.ts'
 import { type GrowingFile, readGrowingFile } from './growing-file.ts'
 
-/** A compressed layer, hashed as it is read. */
+/** A compressed layer, hashed as it is read: each piece while it is used. */
 export class HashedBlob {
   readonly #algorithm: string
-  readonly #hash
+  readonly #hash: PoolHash
+  #hashing: Promise<void> | undefined
   readonly #chunks: AsyncGenerator<Buffer>
   #bytes = 0
   #failure: { readonly error: unknown } | undefined
@@ -12,16 +13,19 @@ export class HashedBlob {
   /** Throws when nobody knows the algorithm. */
   constructor(file: GrowingFile, algorithm: string) {
     this.#algorithm = algorithm
-    this.#hash = createHash(algorithm)
+    this.#hash = new PoolHash(algorithm)
     this.#chunks = readGrowingFile(file)
   }
 
   /** What comes next, good until the next call; undefined at the end. Throws an AbandonedError, and errors of reading. */
   async next(): Promise<Buffer | undefined> {
     try {
+      await this.#hashing
       const { value, done } = await this.#chunks.next()
       if (done) return undefined
-      this.#hash.update(value)
+      this.#hashing = this.#hash.update(value)
+      // Its failure is met at the next call.
+      this.#hashing.catch(() => {})
       this.#bytes += value.length
       return value
     } catch (error) {
@@ -40,10 +44,12 @@ export class HashedBlob {
     while (await this.next()) {
       // Hashed on the way.
     }
-    return { blobDigest: `${this.#algorithm}:${this.#hash.digest('hex')}`, blobBytes: this.#bytes }
+    return { blobDigest: `${this.#algorithm}:${this.#hash.digest()}`, blobBytes: this.#bytes }
   }
 
   async close(): Promise<void> {
+    await this.#hashing?.catch(() => {})
+    this.#hash.close()
     await this.#chunks.return(undefined)
   }
 }

@@ -15,6 +15,7 @@ import {
 import { errnoOf } from '../../lib/errors.ts'
 import { makeDevice, makePipeNode } from '../../linux/device.ts'
 import { setFileTimes } from '../../linux/file-times.ts'
+import { beginWriting } from '../../linux/sync-filesystem.ts'
 import { setXattr } from '../../linux/xattr.ts'
 import { aufsPrefix, layerComponents, opaqueWhiteout, whiteoutPrefix } from './layer-path.ts'
 import { bytesOf, cPath, isMissing, isWhiteout, LayerTree } from './layer-tree.ts'
@@ -31,6 +32,9 @@ export interface LayerUsage {
   readonly bytes: number
   readonly inodes: number
 }
+
+/** A file of so many bytes goes to the disk while the next ones are written, so that the sync at the end takes less long. */
+const worthWritingEarly = 256 * 1024
 
 /**
  * Writes the entries of a layer's tar below one folder, in the form that overlayfs takes as a lower folder: whiteouts are
@@ -95,6 +99,7 @@ export class LayerWriter implements TarSink {
       // After chown, which takes setuid, setgid and capabilities away.
       fchmodSync(file.fd, file.entry.mode)
       this.#attributes(file.path, file.entry)
+      if (file.entry.size >= worthWritingEarly) beginWriting(file.fd)
     } finally {
       closeSync(file.fd)
     }

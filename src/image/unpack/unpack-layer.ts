@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { faultPoint } from '../../lib/fault-point.ts'
 import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
@@ -8,6 +9,9 @@ import { HashedBlob } from './hashed-blob.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
 import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
+
+/** After so many bytes the event loop gets a turn, in which the next piece is given to the thread that decompresses. */
+const betweenTurns = 128 * 1024
 
 export interface TarTask {
   /** The compressed layer. */
@@ -49,8 +53,8 @@ interface Failure {
 }
 
 /**
- * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread hashes and writes
- * files, a thread of libuv's pool decompresses. The blob is read to its end whatever comes out of it: a wrong digest
+ * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread hashes what it
+ * has become and writes files, threads of libuv's pool decompress and hash the blob. The blob is read to its end whatever comes out of it: a wrong digest
  * explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
  */
 export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
@@ -91,8 +95,12 @@ async function extract(task: TarTask, blob: HashedBlob): Promise<Outcome> {
     recipe = new RecipeWriter(task.recipe, () => layer.storing)
     const tar = new TarReader(layer, recipe)
     for await (const piece of decompress(() => blob.next())) {
-      diffHash.update(piece)
-      tar.push(piece)
+      for (let at = 0; at < piece.length; at += betweenTurns) {
+        const part = piece.subarray(at, at + betweenTurns)
+        diffHash.update(part)
+        tar.push(part)
+        await nextTurn()
+      }
     }
     tar.finish()
     faultPoint('unpack:written')
