@@ -94,46 +94,47 @@ async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerato
 async function* madeAhead(make: (buffer: Buffer) => Promise<Buffer | undefined>): AsyncGenerator<Buffer> {
   const free: Buffer[] = Array.from({ length: piecesAhead }, () => Buffer.allocUnsafeSlow(pieceSize))
   const made: { readonly piece: Buffer; readonly buffer: Buffer }[] = []
-  let changed = Promise.withResolvers<void>()
-  const change = () => {
-    changed.resolve()
-    changed = Promise.withResolvers()
-  }
+  let making: Promise<void> | undefined
   let ended = false
-  const making = (async () => {
-    while (!ended) {
-      const buffer = free.pop()
-      if (!buffer) await changed.promise
-      else {
-        const piece = await make(buffer)
-        if (!piece) return
-        made.push({ piece, buffer })
-        change()
-      }
-    }
-  })().finally(() => {
-    ended = true
-    change()
-  })
-  // Its failure is met when what was made before it has been used.
-  making.catch(() => {})
+  let failure: { readonly error: unknown } | undefined
+  const makeNext = () => {
+    const buffer = ended || making ? undefined : free.pop()
+    if (!buffer) return
+    making = make(buffer)
+      .then(
+        (piece) => {
+          if (piece) made.push({ piece, buffer })
+          else ended = true
+        },
+        (error) => {
+          failure = { error }
+          ended = true
+        },
+      )
+      .finally(() => {
+        making = undefined
+        makeNext()
+      })
+  }
   try {
+    makeNext()
     for (;;) {
       const next = made.shift()
       if (next) {
         yield next.piece
         free.push(next.buffer)
-        change()
-      } else if (ended) {
-        return await making
+        makeNext()
+      } else if (making) {
+        await making
       } else {
-        await changed.promise
+        // It is met when what was made before it has been used.
+        if (failure) throw failure.error
+        return
       }
     }
   } finally {
     ended = true
-    change()
-    await making.catch(() => {})
+    await making
   }
 }
 
