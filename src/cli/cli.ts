@@ -75,10 +75,14 @@ export class Cli implements Disposable {
   }
 
   /** Writes a table: in colour, and no wider than the terminal, where there is one. */
-  printTable(rows: readonly (readonly string[])[], { whole = false }: { readonly whole?: boolean } = {}): void {
-    const { stdout } = this.terminal
-    const columns = whole ? undefined : columnsOf(stdout)
-    this.terminal.stdout.write(formatTable(rows, { columns, style: tableStyle(painter(this.terminal)) }))
+  printTable(rows: readonly (readonly string[])[], options: { readonly whole?: boolean } = {}): void {
+    this.terminal.stdout.write(this.table(rows, options))
+  }
+
+  /** The text of such a table. */
+  table(rows: readonly (readonly string[])[], { whole = false }: { readonly whole?: boolean } = {}): string {
+    const columns = whole ? undefined : columnsOf(this.terminal.stdout)
+    return formatTable(rows, { columns, style: tableStyle(painter(this.terminal)) })
   }
 
   /** Writes a line to stderr that is not a failure. */

@@ -4,9 +4,11 @@ import { addAgent } from './commands/agent.ts'
 import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
 import { addCheck } from './commands/check.ts'
+import { addCopy } from './commands/cp.ts'
 import { addCreate } from './commands/create.ts'
 import { addDelete } from './commands/delete.ts'
 import { addDoctor } from './commands/doctor.ts'
+import { addEvents } from './commands/events.ts'
 import { addExec } from './commands/exec.ts'
 import { addGc } from './commands/gc.ts'
 import { addImageFsInfo } from './commands/imagefsinfo.ts'
@@ -15,6 +17,7 @@ import { addInfo } from './commands/info.ts'
 import { addInspect, addInspectImage, addInspectPod } from './commands/inspect.ts'
 import { addLoad } from './commands/load.ts'
 import { addLogs } from './commands/logs.ts'
+import { addMetricDescriptors, addPodMetrics } from './commands/pod-metrics.ts'
 import { addPods } from './commands/pods.ts'
 import { addPortForward } from './commands/port-forward.ts'
 import { addPs } from './commands/ps.ts'
@@ -27,8 +30,10 @@ import { addRunPod } from './commands/runp.ts'
 import { addRuntimeConfig } from './commands/runtime-config.ts'
 import { addSave } from './commands/save.ts'
 import { addStart } from './commands/start.ts'
+import { addPodStats, addStats } from './commands/stats.ts'
 import { addStop } from './commands/stop.ts'
 import { addStopPod } from './commands/stopp.ts'
+import { addTop } from './commands/top.ts'
 import { addTrace } from './commands/trace.ts'
 import { addVersion } from './commands/version.ts'
 import { addWhy } from './commands/why.ts'
@@ -45,10 +50,15 @@ const groups = {
     addAgent,
     addPods,
     addPs,
+    addTop,
+    addStats,
+    addPodStats,
+    addEvents,
     addLogs,
     addExec,
     addAttach,
     addPortForward,
+    addCopy,
     addInspect,
     addInspectPod,
     addStop,
@@ -58,7 +68,8 @@ const groups = {
   ],
   'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addSave],
   'Step by step:': [addRunPod, addCreate, addStart],
-  'Runtime and program:': [addWhy, addDoctor, addVersion, addInfo, addCheck, addTrace, addGc, addRuntimeConfig],
+  'When something is wrong:': [addWhy, addDoctor, addCheck, addTrace, addGc],
+  'Runtime and program:': [addVersion, addInfo, addRuntimeConfig, addPodMetrics, addMetricDescriptors],
 }
 
 /**
