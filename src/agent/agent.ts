@@ -33,6 +33,8 @@ export class Agent {
   readonly #workers = new Map<string, PodWorker>()
   readonly #runs = new Set<Promise<void>>()
   readonly #readySince = new Map<string, number>()
+  /** Pods that their workers have looked at. */
+  readonly #known = new Set<string>()
   readonly #observer: Observer
   #contents: FolderContents | undefined
   #said = new Set<string>()
@@ -128,6 +130,11 @@ export class Agent {
           .filter(({ labels }) => labels[deploymentLabel] === id)
           .map(({ labels }) => `${podNamespaceOf(labels)}/${podNameOf(labels)}`),
       )
+      // What they are is not known before their workers have looked at them: nothing is decided until then.
+      if (Array.from(there).some((key) => !this.#known.has(key))) {
+        for (const key of there) wishes.set(key, this.#asItIs(key))
+        continue
+      }
       const existing = Array.from(there, (key): ExistingPod => {
         const status = this.#workers.get(key)?.status
         if (!pods.has(key)) return { name: key, available: (status?.ready ?? 0) > 0 && status?.state !== 'Terminating' }
@@ -165,6 +172,7 @@ export class Agent {
     worker.stop()
     this.#workers.delete(key)
     this.#readySince.delete(key)
+    this.#known.delete(key)
   }
 
   /** Whether a pod is ready decides on what becomes of others of its deployment. */
@@ -172,11 +180,12 @@ export class Agent {
     const worker = this.#workers.get(key)
     const { ready = 0, total = 0 } = worker?.status ?? {}
     const isReady = total > 0 && ready === total
-    if (isReady === this.#readySince.has(key) && !worker?.isGone) return
-    if (isReady) this.#readySince.set(key, this.#options.time.now())
-    else this.#readySince.delete(key)
-    if (!isReady && !worker?.isGone) return
-    this.rescan()
+    const isNew = worker?.status !== undefined && !this.#known.has(key)
+    if (isNew) this.#known.add(key)
+    const turned = isReady !== this.#readySince.has(key)
+    if (turned && isReady) this.#readySince.set(key, this.#options.time.now())
+    if (turned && !isReady) this.#readySince.delete(key)
+    if (turned || isNew || worker?.isGone) this.rescan()
   }
 
   /** Listens to what the runtime tells of containers; one that does not is asked more often. */

@@ -3,6 +3,7 @@ import {
   type Container,
   ContainerState,
   type ContainerStatus,
+  CriError,
   type PodSandbox,
   PodSandboxState,
 } from '../client/index.ts'
@@ -72,7 +73,7 @@ export class Observer {
     const known = this.#known.get(`${container.id} ${stateOf(container.state)}`)
     if (known) return known
     const { cri, ask } = this.#access
-    const { status } = await cri.runtime.containerStatus({ containerId: container.id }, ask)
+    const { status } = await cri.runtime.containerStatus({ containerId: container.id }, ask).catch(nothingIfGone)
     if (!status) return undefined
     const observed = describe(container, status)
     this.#known.set(keyOf(observed), observed)
@@ -82,6 +83,12 @@ export class Observer {
   #forget(present: ReadonlySet<string>): void {
     for (const key of this.#known.keys()) if (!present.has(key)) this.#known.delete(key)
   }
+}
+
+/** What was removed since it was listed is not there. */
+function nothingIfGone(error: unknown): { readonly status?: undefined } {
+  if (error instanceof CriError && error.codeName === 'NOT_FOUND') return {}
+  throw error
 }
 
 const keyOf = ({ id, state }: ObservedContainer) => `${id} ${state}`

@@ -135,6 +135,7 @@ export class PodWorker {
     while (!this.#stopped.signal.aborted) {
       const wish = this.#wish
       const observed = await this.#observer.observe(labels)
+      this.#isGone = false
       this.#tellEnds(observed)
       if (wish === 'hold') return this.#leave(observed)
       const others = observed.sandboxes.filter(({ annotations }) => annotations[manifestHashAnnotation] !== wish?.hash)

@@ -144,15 +144,15 @@ test('hooks: postStart before the next container, one that fails kills; preStop 
 
 test('a preStop that sleeps takes of the time that the container has to end', async () => {
   await using set = await AgentSetup.start()
-  const lifecycle = { preStop: { sleep: { seconds: 20 } } }
+  const lifecycle = { preStop: { sleep: { seconds: 19 } } }
   set.write('web.yaml', podManifest({ containers: [{ name: 'main', image: 'app:1', lifecycle }] }))
   await set.until('it runs', () => set.running().includes('main'))
   set.remove('web.yaml')
-  await set.seen('it ends', () => set.agent.statuses()[0]?.state === 'Terminating')
+  await set.seen('it sleeps', () => set.time.isAwaited(19_000) && set.agent.statuses()[0]?.state === 'Terminating')
   assert.deepEqual(set.running(), ['main'])
-  set.time.advance(20_000)
+  set.time.advance(19_000)
   await set.until('it is gone', () => set.runtime.sandboxes.length === 0)
-  assert.ok(set.newCalls().includes('StopContainer main 10'))
+  assert.ok(set.newCalls().includes('StopContainer main 11'))
 })
 
 /** Performs an action against this machine, with little patience. */

@@ -48,8 +48,10 @@ async function runPreStop(container: ObservedContainer, context: StopContext): P
   const { access, time, podIp } = context
   try {
     const action = JSON.parse(hook) as Action
-    if (action.kind === 'sleep') return await time.wait(Math.min(action.seconds * 1000, graceMs))
-    const signal = new AbortController().signal
+    if (action.kind === 'sleep') {
+      return await time.wait(Math.min(action.seconds * 1000, graceMs), access.work.signal)
+    }
+    const signal = access.work.signal ?? new AbortController().signal
     const target = { containerId: container.id, podIp }
     const { ok, message } = await perform(access, action, target, { timeoutMs: graceMs, signal })
     if (!ok) access.note(`the preStop hook of container "${container.name}" failed: ${message}`)

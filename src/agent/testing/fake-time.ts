@@ -24,6 +24,11 @@ export class FakeTime implements Time {
     })
   }
 
+  /** Whether somebody waits for so long from now. */
+  isAwaited(ms: number): boolean {
+    return Array.from(this.#waits).some(({ at }) => at === this.#now + ms)
+  }
+
   /** Moves the clock on; who waited long enough goes on. */
   advance(ms: number): void {
     this.#now += ms
