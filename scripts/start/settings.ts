@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util'
-import { loadConfig } from '../../src/config/config.ts'
+import { configFileOf, loadConfig } from '../../src/config/config.ts'
 import { messageOf } from '../../src/lib/errors.ts'
 
 /** What `npm start` works with: the options given, and what berthd makes of its configuration file and its defaults. */
@@ -20,7 +20,7 @@ export interface Settings {
 
 export const help = `npm start -- [options]
 
-  --config FILE    configuration file of berthd (default: none, the built-in defaults)
+  --config FILE    configuration file of berthd (default: /etc/berth/config.toml, if it is there)
   --root FOLDER    images and records (default: /var/lib/berth)
   --state FOLDER   sockets and mounts (default: /run/berth)
   --log FILE       log of berthd (default: /var/log/berth/berthd.log)
@@ -34,14 +34,14 @@ export function readSettings(args: readonly string[]): Settings | undefined {
   const values = parse(args)
   if (values.help) return undefined
   const { root, state } = values
-  const config = loadConfig(values.config, { ...(root && { root }), ...(state && { state }) })
+  const config = loadConfig(configFileOf(values.config), { ...(root && { root }), ...(state && { state }) })
   const berthdArgs = (['config', 'root', 'state'] as const).flatMap((name) => {
     const value = values[name]
     return value === undefined ? [] : [`--${name}`, value]
   })
   return {
     berthdArgs,
-    configFile: values.config,
+    configFile: configFileOf(values.config),
     endpoint: `unix://${config.socket}`,
     adminSocket: config.admin_socket,
     cniFolder: config.cni.conf_dir,

@@ -1,6 +1,5 @@
-import { existsSync } from 'node:fs'
 import { CriError } from '../client/index.ts'
-import { standardFile } from '../config/config.ts'
+import { configFileOf } from '../config/config.ts'
 import { diagnose } from '../doctor/diagnose.ts'
 import { broken, type Diagnosis, ok } from '../doctor/diagnosis.ts'
 import { type FixOutcome, fixAll } from '../doctor/fix.ts'
@@ -27,7 +26,7 @@ export async function examine(
 }
 
 async function look(cli: Cli, { config, registry, offline }: ExamineOptions): Promise<Diagnosis[]> {
-  const configFile = config ?? (existsSync(standardFile) ? standardFile : undefined)
+  const configFile = configFileOf(config)
   const machine = thisMachine()
   const [ofNode, ofRuntime] = await Promise.all([
     diagnose({ machine, ...(configFile !== undefined && { configFile }), ...(!offline && { registry }) }),

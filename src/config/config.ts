@@ -1,7 +1,9 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { parse, TomlError } from 'smol-toml'
 import * as v from 'valibot'
 import { invalidArgument, messageOf } from '../lib/errors.ts'
+import { keysOf, namesAt } from './keys.ts'
+import { suggest } from './suggest.ts'
 
 const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))
 
@@ -16,12 +18,12 @@ const runtimeHandler = v.strictObject({
   path: v.optional(v.string()),
   args: v.optional(v.array(v.string())),
   cgroup_driver: v.optional(cgroupDriver),
+  pids_limit: v.optional(pidsLimit),
   pod_annotations: v.optional(v.array(v.string())),
   container_annotations: v.optional(v.array(v.string())),
   base_spec: v.optional(absolutePath),
   privileged_without_host_devices: v.optional(v.boolean()),
   cgroup_writable: v.optional(v.boolean()),
-  pids_limit: v.optional(pidsLimit),
   sandbox_per_container: v.optional(v.boolean()),
 })
 
@@ -130,6 +132,14 @@ export type Overrides = Partial<Pick<Parsed, 'root' | 'state' | 'socket' | 'admi
 /** The configuration file that is read when none is named. */
 export const standardFile = '/etc/berth/config.toml'
 
+/** The file that is read: the one named, or the standard one where it is. */
+export function configFileOf(named: string | undefined): string | undefined {
+  return named ?? (existsSync(standardFile) ? standardFile : undefined)
+}
+
+/** The keys that a file may have, such as `cni.conf_dir`; those of a runtime handler without its name. */
+export const configKeys = (): readonly string[] => keysOf(schema)
+
 /** What berthd runs with when nothing is configured. */
 export const defaultConfig = (): Config => loadConfig(undefined, {})
 
@@ -138,7 +148,7 @@ export function loadConfig(path: string | undefined, overrides: Overrides): Conf
   const file = path === undefined ? {} : readToml(path)
   const parsed = v.safeParse(schema, { ...file, ...overrides })
   if (!parsed.success) {
-    const problems = parsed.issues.map((issue) => `${v.getDotPath(issue) ?? 'the file'}: ${issue.message}`)
+    const problems = parsed.issues.map(problemOf)
     throw invalidArgument(`the configuration${path ? ` in ${path}` : ''} is not valid: ${problems.join('; ')}`)
   }
   const config = parsed.output
@@ -147,6 +157,15 @@ export function loadConfig(path: string | undefined, overrides: Overrides): Conf
     socket: config.socket ?? `${config.state}/berth.sock`,
     admin_socket: config.admin_socket ?? `${config.state}/admin.sock`,
   }
+}
+
+function problemOf(issue: v.BaseIssue<unknown>): string {
+  const path = v.getDotPath(issue) ?? 'the file'
+  if (issue.type !== 'strict_object' || issue.expected !== 'never') return `${path}: ${issue.message}`
+  const parts = (issue.path ?? []).map(({ key }) => String(key))
+  const wrong = parts.at(-1) ?? ''
+  const meant = suggest(wrong, namesAt(schema, parts.slice(0, -1)) ?? [])
+  return `${path}: there is no such key${meant === undefined ? '' : `; did you mean "${meant}"?`}`
 }
 
 function readToml(path: string): Record<string, unknown> {

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
-import { loadConfig, type Overrides } from '../config/config.ts'
+import { configFileOf, loadConfig, type Overrides } from '../config/config.ts'
 import { startDaemon } from './daemon.ts'
 import { ServiceManager } from './service-manager.ts'
 
@@ -25,7 +25,10 @@ const { version } = JSON.parse(readFileSync(packageFile, 'utf8')) as { version: 
 const program = new Command('berthd')
   .description('Berth: a Kubernetes container runtime. Serves CRI v1 on a unix socket; pods outlive it.')
   .version(version)
-  .option('-c, --config <file>', 'configuration file, TOML (docs/configuration.md); built-in defaults without one')
+  .option(
+    '-c, --config <file>',
+    'configuration file, TOML (docs/configuration.md); /etc/berth/config.toml if it is there, else built-in defaults',
+  )
   .option('--root <folder>', 'data that survives a reboot: images, records (default: /var/lib/berth)')
   .option('--state <folder>', 'data that does not: sockets, mounts, pipes (default: /run/berth)')
   .option('--socket <path>', 'where to serve CRI (default: berth.sock in the state folder)')
@@ -36,7 +39,7 @@ const flags = program.parse().opts<Flags>()
 
 try {
   if (process.getuid?.() !== 0) throw new Error('berthd must run as root: it mounts, and makes namespaces and cgroups')
-  const config = loadConfig(flags.config, {
+  const config = loadConfig(configFileOf(flags.config), {
     ...(flags.root && { root: flags.root }),
     ...(flags.state && { state: flags.state }),
     ...(flags.socket && { socket: flags.socket }),
