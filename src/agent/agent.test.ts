@@ -78,6 +78,12 @@ test('a container that ends is started at once, then after 10 s, 20 s and so on;
   await set.until('it runs', () => set.running().includes('main'))
   await set.end('main', 1)
   assert.deepEqual(set.running(), ['main'], 'at once')
+  const logs = join(set.runtime.sandboxes[0]?.config.logDirectory ?? '', 'main')
+  mkdirSync(logs, { recursive: true })
+  const writeLogs = () => {
+    const attempt = set.runtime.containers.at(-1)?.config.metadata?.attempt
+    for (const suffix of ['', '.20260102-000000.gz']) writeFileSync(join(logs, `${attempt}.log${suffix}`), '')
+  }
   for (const seconds of [10, 20, 40, 80, 160, 300, 300]) {
     await set.end('main', 0)
     assert.equal(set.agent.statuses()[0]?.state, 'CrashLoopBackOff')
@@ -85,17 +91,21 @@ test('a container that ends is started at once, then after 10 s, 20 s and so on;
     assert.deepEqual(set.running(), [], `not before ${seconds} s`)
     await set.pass(1)
     assert.deepEqual(set.running(), ['main'], `after ${seconds} s`)
+    writeLogs()
   }
   await set.pass(600_000)
   await set.end('main', 0)
   await set.pass(300_000)
   assert.deepEqual(set.running(), ['main'])
+  writeLogs()
   await set.end('main', 0)
   await set.pass(10_000)
   assert.deepEqual(set.running(), ['main'], 'ten minutes are forgiven')
+  writeFileSync(join(logs, '10.log'), '')
   assert.equal(set.agent.statuses()[0]?.restarts, 10)
-  // The newest and the one before it tell what happened.
+  // The newest and the one before it tell what happened; of the others nothing is left.
   assert.equal(set.runtime.containers.length, 2)
+  assert.deepEqual(readdirSync(logs).toSorted(), ['10.log', '9.log', '9.log.20260102-000000.gz'])
 })
 
 test('restart policies: OnFailure until it succeeds, Never not at all', async () => {

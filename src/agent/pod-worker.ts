@@ -11,6 +11,7 @@ import { addressesOf, runSandbox, startContainer, stopRunning } from './pod-acti
 import { describePod, describeRest, type PodStatus } from './pod-status.ts'
 import { Prober } from './prober.ts'
 import { removePod } from './remove-pod.ts'
+import { removeContainer } from './remove-container.ts'
 import { refreshFiles } from './refresh-files.ts'
 import { readMessage } from './termination-message.ts'
 
@@ -225,9 +226,11 @@ export class PodWorker {
         return
       }
       case 'remove-container':
-        return void (await cri.runtime.removeContainer({ containerId: step.container.id }, work))
+        return removeContainer(this.#parts, wish.pod, step.container)
       case 'remove-sandbox': {
         const podSandboxId = step.sandbox.id
+        const inside = observed.containers.filter(({ sandboxId }) => sandboxId === podSandboxId)
+        for (const container of inside) await removeContainer(this.#parts, wish.pod, container)
         await cri.runtime.stopPodSandbox({ podSandboxId }, work)
         await cri.runtime.removePodSandbox({ podSandboxId }, work)
       }

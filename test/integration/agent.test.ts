@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { stringify } from 'yaml'
+import { parseAllDocuments, stringify } from 'yaml'
 import { Berthd, repository } from '../harness/berthd.ts'
 import { berth, tryBerth } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -87,62 +87,12 @@ class RunningAgent {
   }
 }
 
-const shop = (greeting: string) => ({
-  apiVersion: 'v1',
-  kind: 'Pod',
-  metadata: { name: 'shop', labels: { app: 'shop' } },
-  spec: {
-    terminationGracePeriodSeconds: 3,
-    volumes: [
-      { name: 'data', emptyDir: { medium: 'Memory', sizeLimit: '1Mi' } },
-      { name: 'conf', configMap: { name: 'conf' } },
-    ],
-    initContainers: [
-      {
-        name: 'first',
-        image,
-        command: ['sh', '-c', 'echo made > /data/first'],
-        volumeMounts: [{ name: 'data', mountPath: '/data' }],
-      },
-      {
-        name: 'side',
-        image,
-        restartPolicy: 'Always',
-        command: ['sh', '-c', 'cp /data/first /data/side; trap "exit 0" TERM; while :; do sleep 1 & wait $!; done'],
-        startupProbe: { exec: { command: ['test', '-e', '/data/side'] }, periodSeconds: 1 },
-        volumeMounts: [{ name: 'data', mountPath: '/data' }],
-      },
-    ],
-    containers: [
-      {
-        name: 'main',
-        image,
-        // It cannot have begun before both.
-        command: ['sh', '-c', 'rm -f /data/broken; trap "exit 0" TERM; httpd -f -p 8080 -h /data & wait $!'],
-        env: [
-          { name: 'GREETING', value: greeting },
-          { name: 'TOKEN', valueFrom: { secretKeyRef: { name: 'keys', key: 'token' } } },
-          { name: 'IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
-        ],
-        ports: [{ name: 'web', containerPort: 8080 }],
-        readinessProbe: { httpGet: { path: '/side', port: 'web' }, periodSeconds: 1 },
-        livenessProbe: {
-          exec: { command: ['test', '!', '-e', '/data/broken'] },
-          periodSeconds: 1,
-          failureThreshold: 1,
-        },
-        lifecycle: { preStop: { exec: { command: ['sh', '-c', 'echo end > /proc/1/fd/1'] } } },
-        volumeMounts: [
-          { name: 'data', mountPath: '/data' },
-          { name: 'conf', mountPath: '/conf' },
-        ],
-      },
-    ],
-  },
-})
-
-const conf = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'conf' }, data: { colour: 'red' } }
-const keys = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'keys' }, stringData: { token: 'abc' } }
+/** The objects of examples/shop.yaml, with the tests' image and another greeting. */
+function shop(greeting: string): object[] {
+  const text = readFileSync(join(repository, 'examples/shop.yaml'), 'utf8')
+  const own = text.replaceAll('localhost/berth/hello:latest', image).replaceAll('value: hello', `value: ${greeting}`)
+  return parseAllDocuments(own).map((document) => document.toJS() as object)
+}
 
 test('a pod with init container, sidecar, probes and volumes, through changes and kills of the agent', {
   timeout: 90_000,
@@ -153,17 +103,17 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   await run('pull', image)
   const pulled = berthd.snapshot()
   const agent = new RunningAgent(t, berthd)
-  agent.write('shop.yaml', shop('hello'), conf, keys)
+  agent.write('shop.yaml', ...shop('hello'))
   agent.start()
   await agent.status('the pod is ready', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
   const said = await run(
     'exec',
-    'shop/main',
+    'shop/web',
     'sh',
     '-c',
-    'echo $GREETING $TOKEN $IP; cat /conf/colour /data/side; grep " /data " /proc/mounts',
+    'echo $GREETING $TOKEN $IP; cat /settings/colour /pages/prepared; grep " /pages " /proc/mounts',
   )
-  assert.match(said, new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredmade\\n.* tmpfs .*size=1024k`))
+  assert.match(said, new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredprepared\\n.* tmpfs .*size=1024k`))
 
   const before = await ids()
   assert.equal(before.length, 2)
@@ -172,15 +122,15 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   await agent.status('a new agent finds it as it was', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
   assert.deepEqual(await ids(), before)
 
-  await run('exec', 'shop/main', 'touch', '/data/broken')
+  await run('exec', 'shop/web', 'touch', '/pages/broken')
   await agent.status('it was killed and started again', (text) => /^default +shop +2\/2 +Running +1 /m.test(text))
-  assert.match(await run('logs', '-p', 'shop/main'), /^end$/m, 'its preStop hook was run')
+  assert.match(await run('logs', '-p', 'shop/web'), /^closing$/m, 'its preStop hook was run')
 
   await agent.kill9()
-  agent.write('shop.yaml', shop('good day'), conf, keys)
+  agent.write('shop.yaml', ...shop('good day'))
   agent.start()
   await agent.status('another pod has taken its place', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
-  assert.equal(await run('exec', 'shop/main', 'sh', '-c', 'echo $GREETING'), 'good day\n')
+  assert.equal(await run('exec', 'shop/web', 'sh', '-c', 'echo $GREETING'), 'good day\n')
   assert.equal((await run('pods', '-q')).trim().split('\n').length, 1)
 
   rmSync(join(agent.manifests, 'shop.yaml'))
