@@ -1,11 +1,12 @@
 import type { Message } from '@bufbuild/protobuf'
-import { status } from '@grpc/grpc-js'
+import { type Metadata, status } from '@grpc/grpc-js'
 import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { rootSpan } from '../lib/span.ts'
 import type { Calls } from '../observe/calls.ts'
 import type { Traces } from '../observe/traces.ts'
 import { grpcStatus } from './status-code.ts'
+import { traceContextOf } from './trace-context.ts'
 
 /** RPCs that only look. The kubelet sends them every second: they are logged when they fail. */
 const quiet = /^(Version|Status|RuntimeConfig|.*List.*|.*Status|.*Stats|.*Metrics|.*FsInfo|Stream.*|Get.*|ExecSync)$/
@@ -19,15 +20,18 @@ export interface Observers {
   readonly calls: Calls
 }
 
-/** Runs one RPC: logs it with its time, traces it, remembers its failure, and turns whatever it throws into a gRPC status. */
+/**
+ * Runs one RPC: logs it with its time, traces it, remembers its failure, and turns whatever it throws into a gRPC status. Log
+ * and trace name the distributed trace that the caller's `traceparent` tells of.
+ */
 export async function instrument<T>(
   name: string,
   { log, traces, calls }: Observers,
-  request: Message,
+  { request, metadata }: { readonly request: Message; readonly metadata: Metadata },
   run: () => Promise<T>,
 ): Promise<T> {
   const began = performance.now()
-  const about = subject(request)
+  const about = { ...subject(request), ...traceContextOf(metadata) }
   const fields = { rpc: name, ...about }
   const call = isRemembered(name) ? calls.begin(name, request) : undefined
   let result: T | undefined

@@ -98,7 +98,7 @@ function unaryCall(
   return (call, callback) => {
     const gone = new AbortController()
     call.on('cancelled', () => gone.abort())
-    const answer = instrument(method.name, observers, call.request, async () => {
+    const answer = instrument(method.name, observers, call, async () => {
       using _ = gate.enter()
       if (!handler) throw unimplemented(method.name)
       const result = await handler(call.request, gone.signal)
@@ -119,7 +119,7 @@ function streamingCall(
     const end = () => gone.abort()
     call.on('cancelled', end)
     gate.closed.addEventListener('abort', end)
-    const stream = instrument(method.name, observers, call.request, async () => {
+    const stream = instrument(method.name, observers, call, async () => {
       gate.refuseIfClosed()
       if (!handler) throw unimplemented(method.name)
       const items = handler(call.request, gone.signal)

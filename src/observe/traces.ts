@@ -4,6 +4,9 @@ import type { Span } from '../lib/span.ts'
 export interface Trace {
   readonly sandbox?: string
   readonly container?: string
+  /** The distributed trace that the call was a part of, and the caller's span in it (W3C Trace Context). */
+  readonly traceId?: string
+  readonly parentSpan?: string
   readonly root: Span
 }
 

@@ -30,6 +30,17 @@ test('the runtime, as the kubelet sees it from its start on', { timeout: 180_000
     for (let time = 0; time < 3; time++) assert.equal((await client.runtime.runtimeConfig({})).linux?.cgroupDriver, 1)
   })
 
+  await part('a call that is part of a distributed trace is logged with it', async () => {
+    const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+    const metadata = { traceparent: `00-${traceId}-00f067aa0ba902b7-01` }
+    await client.runtime.stopContainer({ containerId: 'nobody' }, { metadata })
+    const line = berthd
+      .log()
+      .split('\n')
+      .find((text) => text.includes(traceId))
+    assert.match(line ?? '', /"rpc":"StopContainer".*"parentSpan":"00f067aa0ba902b7"/)
+  })
+
   await part('both conditions are there, and the handlers in a stable order, the default as "" first', async () => {
     const [one, two] = [await client.runtime.status({}), await client.runtime.status({})]
     const conditions = Object.fromEntries((one.status?.conditions ?? []).map(({ type, status }) => [type, status]))

@@ -1,0 +1,18 @@
+import type { Metadata } from '@grpc/grpc-js'
+
+/** The distributed trace that a call belongs to, in hexadecimal digits: the kubelet's, when it traces. */
+export interface TraceContext {
+  /** 32 digits. */
+  readonly traceId: string
+  /** 16 digits: the span of the caller. */
+  readonly parentSpan: string
+}
+
+/** What the caller says in `traceparent` (W3C Trace Context, level 1); undefined without one, or when it is no such thing. */
+export function traceContextOf(metadata: Metadata): TraceContext | undefined {
+  const [header] = metadata.get('traceparent')
+  const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(
+    String(header ?? ''),
+  )
+  return match ? { traceId: match[1] as string, parentSpan: match[2] as string } : undefined
+}
