@@ -138,7 +138,8 @@ test('a failed init container is tried again; with Never the pod has failed', as
   const initContainers = [{ name: 'first', image: 'i:1' }]
   set.write('web.yaml', podManifest({ initContainers }))
   await set.until('it failed twice', () => set.runtime.containers.length === 2)
-  assert.equal(set.agent.statuses()[0]?.state, 'CrashLoopBackOff')
+  assert.equal(set.agent.statuses()[0]?.state, 'Init:CrashLoopBackOff')
+  assert.equal(set.agent.statuses()[0]?.restarts, 1)
   assert.match(set.agent.statuses()[0]?.message ?? '', /^first ended with exit code 3 \(Error\)$/)
   set.runtime.exitCodes.set('first', 0)
   await set.pass(10_000)

@@ -7,7 +7,7 @@ import type { ObservedContainer, ObservedPod } from './observe.ts'
 export interface PodStatus {
   readonly namespace: string
   readonly name: string
-  /** `Running`, or what keeps it from that: `Init:0/1`, `CrashLoopBackOff`, `ImagePullBackOff`, `Terminating`, … */
+  /** `Running`, or what keeps it from that: `Init:0/1`, `Init:CrashLoopBackOff`, `CrashLoopBackOff`, `ImagePullBackOff`, `Terminating`, … */
   readonly state: string
   /** How many of its containers are ready, and how many there are. */
   readonly ready: number
@@ -30,6 +30,8 @@ export interface Findings {
 export function describePod(pod: PodManifest, observed: ObservedPod, plan: Plan, findings: Findings): PodStatus {
   const newest = new Map(observed.containers.toReversed().map((container) => [container.name, container]))
   const lasting = [...pod.initContainers.filter(({ sidecar }) => sidecar), ...pod.containers]
+  // As kubectl counts: as long as a pod is made ready, what makes it ready.
+  const counted = plan.phase === 'Pending' ? pod.initContainers : lasting
   const isReady = (name: string) => {
     const container = newest.get(name)
     return container?.state === 'running' && findings.ready(container.id)
@@ -43,7 +45,7 @@ export function describePod(pod: PodManifest, observed: ObservedPod, plan: Plan,
     state: stateOf(pod, plan, newest, failure, waiting),
     ready: lasting.filter(({ name }) => isReady(name)).length,
     total: lasting.length,
-    restarts: lasting.reduce((sum, { name }) => sum + (newest.get(name)?.attempt ?? 0), 0),
+    restarts: counted.reduce((sum, { name }) => sum + (newest.get(name)?.attempt ?? 0), 0),
     createdAt: observed.sandboxes.at(-1)?.createdAt,
     message: failure ? `${failing}: ${failure.message}` : ended ? describeEnd(ended, findings.lastWords(ended)) : '',
   }
@@ -68,8 +70,9 @@ function stateOf(
   if (plan.phase === 'Succeeded') return 'Completed'
   if (plan.phase === 'Failed') return 'Error'
   if (failure && waiting !== undefined) return /pull|image/i.test(failure.message) ? 'ImagePullBackOff' : 'StartError'
-  if (waiting !== undefined) return 'CrashLoopBackOff'
   const initial = pod.initContainers.filter(({ sidecar }) => !sidecar)
+  const isInitial = initial.some(({ name }) => name === waiting)
+  if (waiting !== undefined) return `${isInitial ? 'Init:' : ''}CrashLoopBackOff`
   const done = initial.filter(({ name }) => newest.get(name)?.state === 'exited' && newest.get(name)?.exitCode === 0)
   if (plan.phase === 'Pending')
     return done.length < initial.length ? `Init:${done.length}/${initial.length}` : 'Pending'

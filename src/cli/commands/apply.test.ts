@@ -33,11 +33,11 @@ test('apply gives each object a file of its own, and says what became of it', as
   using set = setUp()
   const secret = { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { a: 'b' } }
   const { stdout, stderr } = await set.apply(pod('web'), secret)
-  assert.equal(stdout, 'pod/web created\nsecret/s created\n')
+  assert.equal(stdout, 'secret/s created\npod/web created\n', 'first what pods need')
   assert.match(stderr, /no agent runs the pods of \S+ now: start one with berth agent --manifests/)
   assert.deepEqual(readdirSync(set.manifests), ['pod_default_web.yaml', 'secret_default_s.yaml'])
   assert.equal(statSync(join(set.manifests, 'secret_default_s.yaml')).mode & 0o777, 0o600)
-  assert.equal((await set.apply(pod('web', 'x:2'), secret)).stdout, 'pod/web configured\nsecret/s unchanged\n')
+  assert.equal((await set.apply(pod('web', 'x:2'), secret)).stdout, 'secret/s unchanged\npod/web configured\n')
   assert.match(readFileSync(join(set.manifests, 'pod_default_web.yaml'), 'utf8'), /image: x:2/)
 })
 

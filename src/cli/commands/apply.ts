@@ -3,7 +3,7 @@ import { agentSockets, askStatus } from '../../agent/control-socket.ts'
 import { openFolder } from '../../agent/manifest-folder.ts'
 import { invalidArgument } from '../../lib/errors.ts'
 import { checkName } from '../../manifest/names.ts'
-import { readDocuments, readManifests } from '../../manifest/documents.ts'
+import { type ManifestDocument, readDocuments, readManifests } from '../../manifest/documents.ts'
 import { nameOf, writeObject } from '../applied-files.ts'
 import type { Cli } from '../cli.ts'
 import { readManifestText } from '../manifest-text.ts'
@@ -30,7 +30,10 @@ export function addApply(program: Command, cli: Cli): void {
       checkName(namespace, 'metadata.namespace')
     }
     const folder = openFolder(manifests)
-    for (const document of documents) cli.print(`${nameOf(document)} ${writeObject(folder, document)}`)
+    // What pods need comes before them, since the agent does not wait.
+    const isNeeded = ({ kind }: ManifestDocument) => kind === 'ConfigMap' || kind === 'Secret'
+    const ordered = documents.toSorted((a, b) => Number(isNeeded(b)) - Number(isNeeded(a)))
+    for (const document of ordered) cli.print(`${nameOf(document)} ${writeObject(folder, document)}`)
     await noteAbsence(cli, folder)
   })
 }
