@@ -4,6 +4,7 @@ import { addAgent } from './commands/agent.ts'
 import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
 import { addCheck } from './commands/check.ts'
+import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addCopy } from './commands/cp.ts'
 import { addCreate } from './commands/create.ts'
@@ -70,7 +71,15 @@ const groups = {
   'Images:': [addImages, addPull, addInspectImage, addRemoveImage, addImageFsInfo, addLoad, addSave],
   'Step by step:': [addRunPod, addCreate, addStart],
   'When something is wrong:': [addWhy, addDoctor, addCheck, addTrace, addGc],
-  'Runtime and program:': [addVersion, addInfo, addConfig, addRuntimeConfig, addPodMetrics, addMetricDescriptors],
+  'Runtime and program:': [
+    addVersion,
+    addInfo,
+    addConfig,
+    addRuntimeConfig,
+    addPodMetrics,
+    addMetricDescriptors,
+    addCompletion,
+  ],
 }
 
 /**
