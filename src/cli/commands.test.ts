@@ -400,3 +400,25 @@ test('berth config: the defaults, a check, what is in force and why', async () =
   const none = await set.berth('config', 'check', '/nowhere.toml')
   assert.match(`${none.code} ${none.stderr}`, /^1 .*\/nowhere\.toml cannot be read/)
 })
+
+test('update and checkpoint pass on what was asked for', async () => {
+  const asked: string[] = []
+  const set = await setUp({
+    runtime: {
+      listContainers: () => ({ containers: [{ id: b2, metadata: { name: 'nginx' } }] }),
+      updateContainerResources: ({ containerId, linux }) => {
+        asked.push(`${containerId === b2} ${linux?.memoryLimitInBytes} ${linux?.cpuQuota} ${linux?.cpusetCpus}`)
+        return {}
+      },
+      checkpointContainer: ({ location, timeout }) => {
+        asked.push(`${location} ${timeout}`)
+        return {}
+      },
+    },
+  })
+  await using _ = set
+  assert.equal((await set.berth('update', '--memory', '5', '--cpuset-cpus', '0-1', b2)).stdout, `${b2}\n`)
+  assert.equal((await set.berth('checkpoint', '--export', '/x/../dump.tar', '--timeout', '9', b2)).code, 0)
+  assert.deepEqual(asked, ['true 5 0 0-1', '/dump.tar 9'])
+  assert.match((await set.berth('update', b2)).stderr, /say what is to change/)
+})

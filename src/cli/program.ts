@@ -4,6 +4,7 @@ import { addAgent } from './commands/agent.ts'
 import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
 import { addCheck } from './commands/check.ts'
+import { addCheckpoint } from './commands/checkpoint.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addConfig } from './commands/config.ts'
 import { addCopy } from './commands/cp.ts'
@@ -37,6 +38,7 @@ import { addStop } from './commands/stop.ts'
 import { addStopPod } from './commands/stopp.ts'
 import { addTop } from './commands/top.ts'
 import { addTrace } from './commands/trace.ts'
+import { addUpdate } from './commands/update.ts'
 import { addVersion } from './commands/version.ts'
 import { addWhy } from './commands/why.ts'
 import { version } from './version.ts'
@@ -63,6 +65,8 @@ const groups = {
     addCopy,
     addInspect,
     addInspectPod,
+    addUpdate,
+    addCheckpoint,
     addStop,
     addStopPod,
     addRemove,

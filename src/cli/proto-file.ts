@@ -30,6 +30,8 @@ export function readContainerConfig(path: string) {
   const config = readMessage(ContainerConfigSchema, path)
   if (!config.metadata?.name) throw invalidArgument(`${path}: a container needs metadata.name`)
   if (!config.image?.image) throw invalidArgument(`${path}: a container needs image.image`)
+  // CRI-O refuses a container without it.
+  config.image.userSpecifiedImage ||= config.image.image
   return config
 }
 

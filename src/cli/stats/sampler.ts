@@ -1,6 +1,6 @@
 import type { ContainerStats, PodSandboxStats } from '../../client/index.ts'
 import type { Cli } from '../cli.ts'
-import { podNameOf, podNamespaceOf } from '../../manifest/pod-labels.ts'
+import { findPods } from '../pod-of.ts'
 import { containerUsage, podUsage, type Usage } from './usage.ts'
 
 /** Which containers, or pods, are of interest; all of them when a field is absent. */
@@ -16,6 +16,8 @@ export class Sampler {
   readonly #wanted: Wanted
   #containers = new Map<string, ContainerStats>()
   #pods = new Map<string, PodSandboxStats>()
+  /** The pods of the containers, by the ids of these. */
+  readonly #podNames = new Map<string, string>()
 
   constructor(cli: Cli, wanted: Wanted = {}) {
     this.#cli = cli
@@ -32,11 +34,22 @@ export class Sampler {
     const { stats } = await this.#cli.cri.runtime.listContainerStats({ filter }, this.#cli.ask)
     const before = this.#containers
     this.#containers = new Map(stats.map((one) => [one.attributes?.id ?? '', one]))
+    const ids = stats.map(({ attributes }) => attributes?.id ?? '')
+    if (ids.some((key) => !this.#podNames.has(key))) await this.#findPods()
     const usages = stats.map((one) => {
-      const { id: key = '', labels: own = {} } = one.attributes ?? {}
-      return containerUsage(one, before.get(key), `${podNamespaceOf(own)}/${podNameOf(own)}`.replace(/^\/$/, ''))
+      const key = one.attributes?.id ?? ''
+      return containerUsage(one, before.get(key), this.#podNames.get(key) ?? '')
     })
     return { usages, stats }
+  }
+
+  async #findPods(): Promise<void> {
+    const { containers } = await this.#cli.cri.runtime.listContainers({}, this.#cli.ask)
+    const podOf = await findPods(this.#cli, containers)
+    for (const container of containers) {
+      const { namespace, name } = podOf(container)
+      this.#podNames.set(container.id, `${namespace}/${name}`)
+    }
   }
 
   async pods(): Promise<{ usages: Usage[]; stats: PodSandboxStats[] }> {

@@ -67,7 +67,8 @@ test('what takes most comes first', () => {
 test('berth stats and top show two samples, as a table or as data', async () => {
   let asked = 0
   const listContainerStats = () => ({ stats: [stats('app', ++asked, asked * 500)] })
-  await using fake = await FakeRuntime.serve({ runtime: { listContainerStats } })
+  const listContainers = () => ({ containers: [{ id: 'app'.padEnd(64, '0'), metadata: { name: 'app' }, labels }] })
+  await using fake = await FakeRuntime.serve({ runtime: { listContainerStats, listContainers } })
   const row = /^CONTAINER +NAME +POD +CPU %.*\n\S+ +app +shop\/web +50\.0 /
   assert.match((await berth(fake.endpoint, ['stats', '-s', '0'])).stdout, row)
   assert.match((await berth(fake.endpoint, ['top', '-i', '500ms'])).stdout, row)

@@ -68,8 +68,11 @@ function cpuPercent(now: CpuUsage | undefined, before: CpuUsage | undefined): nu
   return rate === undefined ? undefined : Number(rate) / 1e7
 }
 
+/** What is larger than this is the kernel's word for no limit, less what is used. */
+const noLimit = 2 ** 50
+
 function memoryShare(memory: MemoryUsage | undefined): number | undefined {
   const used = Number(memory?.workingSetBytes?.value ?? 0n)
   const available = Number(memory?.availableBytes?.value ?? 0n)
-  return available === 0 ? undefined : (used / (used + available)) * 100
+  return available === 0 || available > noLimit ? undefined : (used / (used + available)) * 100
 }
