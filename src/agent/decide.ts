@@ -46,6 +46,9 @@ export interface Plan {
   readonly phase: 'Pending' | 'Running' | 'Succeeded' | 'Failed'
 }
 
+/** Milliseconds between two sandboxes of a pod at the least. */
+const sandboxPauseMs = 10_000
+
 /** What is to be done so that a pod is what its manifest says: the rules of the kubelet. A pure function. */
 export function decide(pod: PodManifest, observed: ObservedPod, learnt: Learnt, now: number): Plan {
   return new Decision(pod, observed, learnt, now).plan()
@@ -76,8 +79,7 @@ class Decision {
     const phase = this.#phase()
     if (phase === 'Succeeded' || phase === 'Failed') this.#end('it has ended')
     else if (this.#isLate()) this.#end('its activeDeadlineSeconds are over')
-    else if (!this.#sandbox?.ready)
-      this.#steps.push({ kind: 'run-sandbox', attempt: (this.#sandbox?.attempt ?? -1) + 1 })
+    else if (!this.#sandbox?.ready) this.#runSandbox()
     else if (this.#initialise()) for (const container of this.#pod.containers) this.#keepRunning(container)
     this.#clean()
     return { steps: this.#steps, wakeAt: this.#wakeAt, backingOff: this.#backingOff, phase }
@@ -115,6 +117,13 @@ class Decision {
   #end(reason: string): void {
     const runs = this.#observed.containers.some(({ state }) => state === 'running')
     if (this.#sandbox?.ready || runs) this.#steps.push({ kind: 'end', reason })
+  }
+
+  /** A new one, but not at once if the last did not last. */
+  #runSandbox(): void {
+    const age = this.#now - (this.#sandbox?.createdAt ?? 0)
+    if (age >= 0 && age < sandboxPauseMs) return this.#wake(this.#now + sandboxPauseMs - age)
+    this.#steps.push({ kind: 'run-sandbox', attempt: (this.#sandbox?.attempt ?? -1) + 1 })
   }
 
   /** Sees to the init containers; true when the others may run. */
@@ -159,7 +168,9 @@ class Decision {
   #start(container: ContainerManifest): void {
     const before = this.#newest.get(container.name)
     const delayMs = Number(before?.annotations[backOffAnnotation] ?? 0)
-    const notBefore = Math.max(before ? before.finishedAt + delayMs : 0, this.#learnt.retryAt(container.name) ?? 0)
+    // A clock that was set back must not make it wait for longer.
+    const endedAt = Math.min(before?.finishedAt ?? 0, this.#now)
+    const notBefore = Math.max(before ? endedAt + delayMs : 0, this.#learnt.retryAt(container.name) ?? 0)
     if (this.#now < notBefore) {
       this.#backingOff.add(container.name)
       return this.#wake(notBefore)

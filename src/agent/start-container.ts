@@ -9,7 +9,8 @@ import type { PodManifest } from '../manifest/pod.ts'
 import type { Access } from './access.ts'
 import { nextAttempt } from './attempts.ts'
 import { ensureImage, presentImage } from './image.ts'
-import type { Mounts } from './tmpfs.ts'
+import { mountSubPath } from './sub-path-mount.ts'
+import type { Mounts } from './volume-mounts.ts'
 import { prepareVolumes } from './volume-folders.ts'
 
 /** What containers are made with. */
@@ -50,7 +51,14 @@ export async function createContainer(place: Place, pod: PodManifest, wanted: Ne
   const added = more?.(attempt) ?? {}
   const hosts = hostsFile(place, pod, podIps)
   const mounts = [...(added.mounts ?? []), ...(hosts ? [{ containerPath: '/etc/hosts', hostPath: hosts }] : [])]
-  const surroundings = { podIps, imageId, attempt, volumes, node, lookup, ...added, mounts }
+  const subPathOf = (path: string, below: string, index: number) =>
+    mountSubPath(
+      place.mounts,
+      path,
+      below,
+      join(place.volumesFolder, pod.uid, '.sub-paths', container.name, String(index)),
+    )
+  const surroundings = { podIps, imageId, attempt, volumes, subPathOf, node, lookup, ...added, mounts }
   const config = containerConfig(pod, container, surroundings)
   const { containerId } = await access.cri.runtime.createContainer({ podSandboxId, config, sandboxConfig }, access.work)
   return containerId

@@ -7,7 +7,7 @@ import { isSafeName } from '../manifest/names.ts'
 import type { PodManifest } from '../manifest/pod.ts'
 import { filesOf } from '../manifest/volume-files.ts'
 import type { HostPathType, Volume } from '../manifest/volumes.ts'
-import { type Mounts, systemMounts } from './tmpfs.ts'
+import { type Mounts, systemMounts } from './volume-mounts.ts'
 import { writeFiles } from './write-files.ts'
 
 /** Where the volumes of pods are kept: `<folder>/<uid>/<volume>`. */

@@ -1,8 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { after, test } from 'node:test'
+import { test } from 'node:test'
 import { toJson } from '@bufbuild/protobuf'
 import { ContainerConfigSchema, PodSandboxConfigSchema } from '../client/index.ts'
 import { containerConfig } from './container-config.ts'
@@ -15,16 +12,14 @@ function read(spec: object, containers: object[] = [{ name: 'main', image: 'ngin
   return readPod({ apiVersion: 'v1', kind: 'Pod', metadata, spec: { containers, ...spec } }).pod
 }
 
-const volume = mkdtempSync(join(tmpdir(), 'berth-volume-'))
-after(() => rmSync(volume, { recursive: true }))
-
 const surroundings = {
   podIps: ['10.0.0.9'],
   imageId: 'sha256:1',
   attempt: 2,
-  volumes: new Map([['data', { path: volume, readOnly: false }]]),
+  volumes: new Map([['data', { path: '/volumes/data', readOnly: false }]]),
   node: { name: 'node', ips: ['192.0.2.1'], memory: 2 ** 30, cores: 4 },
   lookup: () => undefined,
+  subPathOf: (path: string, below: string, index: number) => `/mounts/${index}${path}/${below}`,
 }
 
 function config(container: object, spec: object = {}) {
@@ -114,7 +109,7 @@ test('a container as the kubelet would ask for it', () => {
     args: ['$(NONE)'],
     workingDir: '/srv',
     envs: [{ key: 'WHO', value: Buffer.from('me').toString('base64') }],
-    mounts: [{ containerPath: '/data', hostPath: `${volume}/sub`, readonly: true }],
+    mounts: [{ containerPath: '/data', hostPath: '/mounts/0/volumes/data/sub', readonly: true }],
     labels: {
       'io.kubernetes.pod.name': 'web',
       'io.kubernetes.pod.namespace': 'shop',

@@ -18,7 +18,7 @@ import type { PodManifest } from './pod.ts'
 import { linuxResources, qosClassOf } from './resources.ts'
 import { namespaceOptions } from './sandbox-config.ts'
 import { maskedPaths, readonlyPaths } from './security.ts'
-import { checkSubPath, pathInside } from './sub-path.ts'
+import { checkSubPath } from './sub-path.ts'
 import type { VolumeMount } from './volumes.ts'
 
 /** The annotation with the hash of the manifest that a container was made from; the kubelet's name for it. */
@@ -34,6 +34,8 @@ export interface Surroundings {
   readonly attempt: number
   /** Where the volumes are, by name. Mounts of others are left out. */
   readonly volumes: ReadonlyMap<string, VolumePlace>
+  /** Where the part of a volume at `path` is that the container's mount number `index` wants; safe from links in it. */
+  readonly subPathOf: (path: string, below: string, index: number) => string
   readonly node: NodeFacts
   readonly lookup: ConfigLookup
   /** More of each, which win. */
@@ -82,7 +84,7 @@ export function containerConfig(
     workingDir: container.workingDir,
     envs: Array.from(env, ([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: [
-      ...container.mounts.flatMap((mount) => mountOf(pod, container, mount, surroundings.volumes, expand)),
+      ...container.mounts.flatMap((mount, index) => mountOf(pod, container, mount, index, surroundings, expand)),
       ...(surroundings.mounts ?? []),
     ],
     labels: {
@@ -140,7 +142,8 @@ function mountOf(
   pod: PodManifest,
   container: ContainerManifest,
   { volume, mountPath, subPath, expandSubPath, readOnly, recursiveReadOnly, propagation }: VolumeMount,
-  volumes: Surroundings['volumes'],
+  index: number,
+  { volumes, subPathOf }: Surroundings,
   expand: (text: string) => string,
 ): MessageInitShape<typeof MountSchema>[] {
   if (!pod.volumes.some(({ name }) => name === volume)) {
@@ -155,7 +158,7 @@ function mountOf(
   if ('image' in place) {
     return [{ containerPath, readonly: true, image: { image: place.image }, imageSubPath: below }]
   }
-  const hostPath = below === '' ? place.path : pathInside(place.path, below)
+  const hostPath = below === '' ? place.path : subPathOf(place.path, below, index)
   const readonly = readOnly || place.readOnly
   return [{ containerPath, hostPath, readonly, recursiveReadOnly: readonly && recursiveReadOnly, propagation }]
 }

@@ -1,10 +1,24 @@
 import assert from 'node:assert/strict'
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  closeSync,
+  mkdirSync,
+  mkdtempDisposableSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { parseAllDocuments, stringify } from 'yaml'
+import { mountSubPath } from '../../src/agent/sub-path-mount.ts'
+import { removeVolumes } from '../../src/agent/volume-folders.ts'
+import { systemMounts } from '../../src/agent/volume-mounts.ts'
 import { Berthd, repository } from '../harness/berthd.ts'
 import { berth, tryBerth } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
@@ -73,6 +87,13 @@ class RunningAgent {
     writeFileSync(join(this.manifests, file), objects.map((object) => stringify(object)).join('---\n'))
   }
 
+  /** Has `berth apply` write them. */
+  async apply(...objects: object[]): Promise<void> {
+    const file = join(this.#berthd.place.folder, 'given.yaml')
+    writeFileSync(file, objects.map((object) => stringify(object)).join('---\n'))
+    await berth(this.#berthd.endpoint, ['apply', '-f', file, '--manifests', this.manifests])
+  }
+
   /** Waits until the rows of `berth agent --status`, of whatever it knows, are as they should be; answers the text. */
   status(what: string, isSo: (text: string) => boolean): Promise<string> {
     return eventually(
@@ -103,17 +124,20 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   await run('pull', image)
   const pulled = berthd.snapshot()
   const agent = new RunningAgent(t, berthd)
-  agent.write('shop.yaml', ...shop('hello'))
   agent.start()
+  await agent.apply(...shop('hello'))
   await agent.status('the pod is ready', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
   const said = await run(
     'exec',
     'shop/web',
     'sh',
     '-c',
-    'echo $GREETING $TOKEN $IP; cat /settings/colour /pages/prepared; grep " /pages " /proc/mounts',
+    'echo $GREETING $TOKEN $IP; cat /settings/colour /pages/prepared; touch /drafts/one; ls /pages/drafts; grep " /pages " /proc/mounts',
   )
-  assert.match(said, new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredprepared\\n.* tmpfs .*size=1024k`))
+  assert.match(
+    said,
+    new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredprepared\\none\\n.* tmpfs .*size=1024k`),
+  )
 
   const before = await ids()
   assert.equal(before.length, 2)
@@ -127,13 +151,13 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   assert.match(await run('logs', '-p', 'shop/web'), /^closing$/m, 'its preStop hook was run')
 
   await agent.kill9()
-  agent.write('shop.yaml', ...shop('good day'))
+  await agent.apply(...shop('good day'))
   agent.start()
   await agent.status('another pod has taken its place', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
   assert.equal(await run('exec', 'shop/web', 'sh', '-c', 'echo $GREETING'), 'good day\n')
   assert.equal((await run('pods', '-q')).trim().split('\n').length, 1)
 
-  rmSync(join(agent.manifests, 'shop.yaml'))
+  assert.equal(await run('delete', 'shop', '--manifests', agent.manifests), 'pod/shop deleted\n')
   await eventually('it is on its way out', async () => ((await ids()).length < 2 ? true : undefined))
   await agent.kill9()
   agent.start()
@@ -183,4 +207,21 @@ test('a Deployment is replaced pod by pod', { timeout: 60_000 }, async (t) => {
     20_000,
   )
   await agent.stop()
+})
+
+test('volumes go without what was mounted from elsewhere, also below a folder that is a link', async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-volumes-'))
+  const at = (path: string) => join(folder.path, path)
+  mkdirSync(at('real/uid/memory'), { recursive: true })
+  mkdirSync(at('host/part'), { recursive: true })
+  symlinkSync('real', at('link'))
+  writeFileSync(at('host/part/precious'), '')
+  for (let times = 0; times < 2; times++) {
+    await systemMounts.mountTmpfs(at('link/uid/memory'), 65_536n)
+    mountSubPath(systemMounts, at('host'), 'part', at('link/uid/.sub-paths/main/0'))
+  }
+  assert.deepEqual(readdirSync(at('real/uid/.sub-paths/main/0')), ['precious'])
+  await removeVolumes('uid', at('link'))
+  assert.deepEqual([readdirSync(at('real')), readdirSync(at('host/part'))], [[], ['precious']])
+  assert.ok(!readFileSync('/proc/self/mountinfo', 'utf8').includes(folder.path))
 })

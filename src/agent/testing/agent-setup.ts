@@ -51,6 +51,8 @@ export class AgentSetup implements AsyncDisposable {
       node: { name: 'node', ips: ['192.0.2.1'], memory: 2 ** 30, cores: 2 },
       mounts: {
         mountTmpfs: async (path) => void this.mounted.push(path),
+        bind: (_, target) => void this.mounted.push(target),
+        unmount: () => {},
         unmountBelow: async (folder) => void this.unmounted.push(folder),
       },
       manifests: this.manifests,

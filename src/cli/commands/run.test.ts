@@ -10,7 +10,7 @@ import { berth } from '../testing/berth.ts'
 import { FakeRuntime } from '../../client/testing/fake-runtime.ts'
 import { nextAttempt } from '../../agent/attempts.ts'
 import { readPod } from '../../manifest/pod.ts'
-import type { Mounts } from '../../agent/tmpfs.ts'
+import type { Mounts } from '../../agent/volume-mounts.ts'
 import { prepareVolumes, removeVolumes } from '../../agent/volume-folders.ts'
 
 const manifest = (spec: object = {}) => ({
@@ -165,6 +165,8 @@ test('volumes: an emptyDir is made once, a hostPath is what its type says', asyn
   const unmounted: string[] = []
   const mounts: Mounts = {
     mountTmpfs: async () => {},
+    bind: () => {},
+    unmount: () => {},
     unmountBelow: async (path) => void unmounted.push(path),
   }
   const prepare = (of: ReturnType<typeof pod>) =>
