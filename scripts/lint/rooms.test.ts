@@ -54,6 +54,8 @@ const refused: readonly (readonly [path: string, text: string, why: RegExp])[] =
     using('../pod/pods.ts'),
     /cli\/ may import only agent, manifest, client, doctor, config, mux, lib, gen, not pod\//,
   ],
+  ['src/agent/agent.ts', using('../pod/pods.ts'), /agent\/ may import only manifest, client, lib, gen, not pod\//],
+  ['src/manifest/pod.ts', using('../agent/agent.ts'), /manifest\/ may import only client, lib, gen, not agent\//],
   ['src/client/connect.ts', using('../linux/spawn.ts'), /client\/ may import only lib, gen, not linux\//],
   [
     'src/doctor/checks/x.ts',

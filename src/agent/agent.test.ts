@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setImmediate } from 'node:timers/promises'
 import { ContainerState, PodSandboxState } from '../client/index.ts'
 import { AgentSetup, podManifest } from './testing/agent-setup.ts'
 
@@ -178,6 +179,33 @@ test('an agent that is killed and started again loses nothing and doubles nothin
   set.remove('web.yaml')
   set.startAgent()
   await set.until('it is gone', () => set.runtime.sandboxes.length === 0)
+})
+
+test('an agent may be ended at any moment: the next one goes on from there', async () => {
+  await using set = await AgentSetup.start()
+  set.runtime.exitCodes.set('first', 0)
+  const spec = (image: string) =>
+    podManifest({
+      initContainers: [
+        { name: 'first', image },
+        { name: 'proxy', image, restartPolicy: 'Always' },
+      ],
+      containers: [{ name: 'main', image }],
+    })
+  for (let round = 0; round < 40; round++) {
+    set.write('web.yaml', spec(`app:${Math.floor(round / 8)}`))
+    // From before its first call to well after its last one.
+    const calls = set.runtime.calls.length
+    for (let turn = 0; turn < round * 20 && set.runtime.calls.length < calls + (round % 8); turn++) await setImmediate()
+    await set.stopAgent()
+    set.startAgent()
+  }
+  await set.until('all runs', () => set.agent.statuses()[0]?.ready === 2)
+  assert.deepEqual(set.running(), ['main', 'proxy'])
+  assert.equal(set.runtime.sandboxes.length, 1)
+  const images = new Set(set.runtime.containers.map(({ config }) => config.image?.userSpecifiedImage))
+  assert.deepEqual([...images], ['app:4'])
+  assert.equal(readdirSync(set.volumes).length, 1)
 })
 
 test('a container that was made but not started is started', async () => {
