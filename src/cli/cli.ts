@@ -6,6 +6,7 @@ import { socketPathOf } from '../client/endpoint.ts'
 import { messageOf } from '../lib/errors.ts'
 import { columnsOf, painter, tableStyle } from './format/colour.ts'
 import { parseDuration } from './format/duration.ts'
+import { printable } from './format/printable.ts'
 import { formatTable } from './format/table.ts'
 
 /** Where a run of `berth` reads and writes; that of a real one is in main.ts, tests have their own. */
@@ -82,7 +83,9 @@ export class Cli implements Disposable {
   /** The text of such a table. */
   table(rows: readonly (readonly string[])[], { whole = false }: { readonly whole?: boolean } = {}): string {
     const columns = whole ? undefined : columnsOf(this.terminal.stdout)
-    return formatTable(rows, { columns, style: tableStyle(painter(this.terminal)) })
+    // Names come from outside, and are not to steer the terminal.
+    const cells = rows.map((row) => row.map(printable))
+    return formatTable(cells, { columns, style: tableStyle(painter(this.terminal)) })
   }
 
   /** Writes a line to stderr that is not a failure. */

@@ -25,7 +25,8 @@ export class LiveScreen implements Disposable {
 
   draw(text: string): void {
     if (!this.#isTerminal) return void this.#stdout.write(text)
-    const { rows = 24 } = this.#stdout as { rows?: number }
+    // A terminal that does not know its size says 0.
+    const rows = (this.#stdout as { rows?: number }).rows || 24
     const lines = text.split('\n').slice(0, Math.max(1, rows - 1))
     this.#stdout.write(home + lines.map((line) => `${line}${clearLine}\n`).join('') + clearBelow)
   }

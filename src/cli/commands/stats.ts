@@ -8,11 +8,12 @@ import { LiveScreen } from '../live-screen.ts'
 import { keyValue, outputOption, wholeNumber } from '../options.ts'
 import { resolveContainer, resolvePod } from '../resolve.ts'
 import { Sampler } from '../stats/sampler.ts'
-import { containerRows, podRows, sortUsages } from '../stats/usage-table.ts'
+import { containerRows, isRunning, podRows, sortUsages } from '../stats/usage-table.ts'
 
 interface Options {
   readonly id?: string
   readonly pod?: string
+  readonly all?: true
   readonly label?: Record<string, string>
   readonly seconds: number
   readonly watch?: true
@@ -23,7 +24,7 @@ interface Options {
 export function addStats(program: Command, cli: Cli): void {
   addStatsOptions(program.command('stats [container]').description('show what running containers take'))
     .option('-p, --pod <pod>', 'only the containers of this pod')
-    .option('-a, --all', 'those that do not run, too (they take nothing; what crictl has)')
+    .option('-a, --all', 'those that do not run, too')
     .action(async (query: string | undefined, options: Options) => {
       const name = query ?? options.id
       const sampler = new Sampler(cli, {
@@ -33,7 +34,8 @@ export function addStats(program: Command, cli: Cli): void {
       })
       await show(cli, options, async () => {
         const { usages, stats } = await sampler.containers()
-        const rows = containerRows(sortUsages(usages, 'name'), options)
+        const shown = options.all || name !== undefined ? usages : usages.filter(isRunning)
+        const rows = containerRows(sortUsages(shown, 'name'), options)
         return {
           rows,
           data: () =>

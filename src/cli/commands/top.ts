@@ -7,7 +7,7 @@ import { describeSize } from '../format/size.ts'
 import { Keys, LiveScreen } from '../live-screen.ts'
 import { Sampler } from '../stats/sampler.ts'
 import type { Usage } from '../stats/usage.ts'
-import { containerRows, podRows, type SortKey, sortUsages } from '../stats/usage-table.ts'
+import { containerRows, isRunning, podRows, type SortKey, sortUsages } from '../stats/usage-table.ts'
 
 interface Options {
   readonly sort: SortKey
@@ -34,7 +34,7 @@ export function addTop(program: Command, cli: Cli): void {
       const sampler = new Sampler(cli)
       const look = async () => {
         const { usages } = state.what === 'pods' ? await sampler.pods() : await sampler.containers()
-        return sortUsages(usages, state.sort)
+        return sortUsages(usages.filter(isRunning), state.sort)
       }
       const rowsOf = (usages: readonly Usage[]) => (state.what === 'pods' ? podRows(usages) : containerRows(usages))
       await look()
@@ -46,7 +46,7 @@ export function addTop(program: Command, cli: Cli): void {
         const usages = await look()
         const cpu = usages.reduce((sum, usage) => sum + (usage.cpu ?? 0), 0)
         const memory = usages.reduce((sum, usage) => sum + usage.memory, 0)
-        const heading = `${usages.length} ${state.what}, ${cpu.toFixed(0)} % of a CPU, ${describeSize(memory)}   (${keys})`
+        const heading = `${state.what}: ${usages.length}, ${cpu.toFixed(0)} % of a CPU, ${describeSize(memory)}   (${keys})`
         return `${heading}\n\n${cli.table(rowsOf(usages))}`
       })
     })

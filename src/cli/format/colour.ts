@@ -29,5 +29,7 @@ export function isTerminal(stream: Terminal['stdout']): boolean {
 
 /** How many characters a line of the terminal takes; undefined when it is none. */
 export function columnsOf(stream: Terminal['stdout']): number | undefined {
-  return isTerminal(stream) && 'columns' in stream && typeof stream.columns === 'number' ? stream.columns : undefined
+  const columns = isTerminal(stream) && 'columns' in stream ? stream.columns : undefined
+  // A terminal that does not know its size says 0.
+  return typeof columns === 'number' && columns > 0 ? columns : undefined
 }

@@ -18,7 +18,12 @@ test('a table fits the terminal: the widest columns are cut', () => {
     ['web', 'registry.example/a/very/long/name:1'],
   ]
   assert.equal(formatTable(rows, { columns: 24 }), 'NAME   IMAGE\nweb    registry.example…\n')
-  assert.equal(formatTable(rows, { columns: 3 }), 'NAME   IMAGE\nweb    registr…\n')
+  assert.equal(formatTable(rows, { columns: 3 }), 'NAME IMAGE\nweb  registr…\n')
+  const ids = [
+    ['POD ID', 'STATE', 'POD'],
+    ['0123456789ab', 'NotReady', 'default/a-long-name'],
+  ]
+  assert.equal(formatTable(ids, { columns: 30 }), 'POD ID       STATE    POD\n0123456789ab NotReady default…\n')
 })
 
 test('colour does not count for the width', () => {

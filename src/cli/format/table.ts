@@ -1,10 +1,14 @@
-const gap = 3
+/** Between columns, in characters; a terminal that is too narrow gets less. */
+const gaps = [3, 2, 1] as const
+
+/** Columns that are never cut: what a user copies, and what he looks for. */
+const whole = /\bID$|^CONTAINER$|^STATE$/
 
 /** The narrowest that a column is made. */
 const narrowest = 8
 
 export interface TableOptions {
-  /** The width of the terminal: cells are cut, those of the widest columns first, until each row fits a line. */
+  /** The width of the terminal: cells are cut, those of the widest columns first, until each row fits a line if it can. */
   readonly columns?: number | undefined
   /** Puts colour on a cell that is wide as it is to be. `row` is 0 for the header. */
   readonly style?: (cell: string, row: number, column: number) => string
@@ -14,7 +18,7 @@ export interface TableOptions {
 export function formatTable(rows: readonly (readonly string[])[], options: TableOptions = {}): string {
   const { columns, style = (cell) => cell } = options
   const widths = widthsOf(rows)
-  if (columns !== undefined) shrink(widths, columns)
+  const gap = columns === undefined ? gaps[0] : shrink(widths, rows[0] ?? [], columns)
   const lines = rows.map((row, at) => {
     const last = row.findLastIndex((cell) => cell !== '')
     return row
@@ -37,13 +41,19 @@ function widthsOf(rows: readonly (readonly string[])[]): number[] {
   return widths
 }
 
-function shrink(widths: number[], columns: number): void {
-  let excess = widths.reduce((sum, width) => sum + width, 0) + gap * (widths.length - 1) - columns
-  for (; excess > 0; excess--) {
-    const widest = widths.indexOf(Math.max(...widths))
-    if ((widths[widest] ?? 0) <= narrowest) return
-    widths[widest] = (widths[widest] ?? 0) - 1
+/** Makes columns narrower; answers the gap between them. */
+function shrink(widths: number[], header: readonly string[], columns: number): number {
+  const excess = (gap: number) => widths.reduce((sum, width) => sum + width, 0) + gap * (widths.length - 1) - columns
+  for (const gap of gaps) {
+    while (excess(gap) > 0) {
+      const soft = widths.map((width, column) => (whole.test(header[column] ?? '') ? 0 : width))
+      const widest = soft.indexOf(Math.max(...soft))
+      if ((soft[widest] ?? 0) <= narrowest) break
+      widths[widest] = (widths[widest] ?? 0) - 1
+    }
+    if (excess(gap) <= 0) return gap
   }
+  return gaps[2]
 }
 
 const cut = (cell: string, width: number) => (cell.length > width ? `${cell.slice(0, Math.max(0, width - 1))}…` : cell)

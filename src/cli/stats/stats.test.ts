@@ -66,12 +66,14 @@ test('what takes most comes first', () => {
 
 test('berth stats and top show two samples, as a table or as data', async () => {
   let asked = 0
-  const listContainerStats = () => ({ stats: [stats('app', ++asked, asked * 500)] })
+  const listContainerStats = () => ({ stats: [stats('app', ++asked, asked * 500, 1n), stats('ended', asked, 0)] })
   const listContainers = () => ({ containers: [{ id: 'app'.padEnd(64, '0'), metadata: { name: 'app' }, labels }] })
   await using fake = await FakeRuntime.serve({ runtime: { listContainerStats, listContainers } })
   const row = /^CONTAINER +NAME +POD +CPU %.*\n\S+ +app +shop\/web +50\.0 /
   assert.match((await berth(fake.endpoint, ['stats', '-s', '0'])).stdout, row)
   assert.match((await berth(fake.endpoint, ['top', '-i', '500ms'])).stdout, row)
+  assert.doesNotMatch((await berth(fake.endpoint, ['stats', '-s', '0'])).stdout, /ended/)
+  assert.match((await berth(fake.endpoint, ['stats', '-a', '-s', '0'])).stdout, /ended/)
   const { stdout } = await berth(fake.endpoint, ['stats', '-o', 'jsonpath={.stats[0].attributes.metadata.name}'])
   assert.equal(stdout, 'app\n')
 })

@@ -4,6 +4,9 @@ import type { Usage } from './usage.ts'
 
 export type SortKey = 'cpu' | 'memory' | 'name'
 
+/** Whether it runs, as far as its use tells: what has ended takes nothing. */
+export const isRunning = ({ cpu, memory }: Usage) => memory > 0 || (cpu ?? 0) > 0
+
 /** Those that take most first, or by name. */
 export function sortUsages(usages: readonly Usage[], key: SortKey): Usage[] {
   const byName = (a: Usage, b: Usage) => (`${a.pod}/${a.name}` < `${b.pod}/${b.name}` ? -1 : 1)
