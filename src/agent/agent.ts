@@ -1,6 +1,6 @@
 import { CriError } from '../client/index.ts'
-import { podNameOf, podNamespaceOf } from '../manifest/pod-labels.ts'
 import { podsOf } from '../manifest/deployment.ts'
+import { podNameOf, podNamespaceOf } from '../manifest/pod-labels.ts'
 import { wordsOf } from './access.ts'
 import type { AgentParts, DesiredPod } from './agent-parts.ts'
 import { type LogLimits, rotateLogs } from './log-rotation.ts'
@@ -24,7 +24,8 @@ const rotationMs = 10_000
 const settleMs = 100
 
 /**
- * Runs the pods of a folder of manifests, as the kubelet runs its static pods. All that it knows is in that folder and in what
+ * Runs the pods of a folder of manifests, as the kubelet runs its static pods. All that it knows is in that folder
+ * and in what
  * the runtime lists, so that it may be killed and started again at any time.
  */
 export class Agent {
@@ -85,7 +86,10 @@ export class Agent {
     this.#news.abort()
   }
 
-  /** Reads the folder, looks at all pods, and says to each worker what is wished. Answers when to look again, at the latest. */
+  /**
+   * Reads the folder, looks at all pods, and says to each worker what is wished. Answers when to look again, at the
+   * latest.
+   */
   async #look(): Promise<number> {
     const { time, manifests } = this.#options
     try {

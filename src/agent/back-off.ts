@@ -5,7 +5,8 @@ const longestMs = 300_000
 const forgivenMs = 600_000
 
 /**
- * How long to wait after the end of a container that is now started again: its own delay was `beforeMs` (0 for the first of its
+ * How long to wait after the end of a container that is now started again: its own delay was `beforeMs` (0 for the
+ * first of its
  * name, which is started again at once), and it ran for `ranMs`.
  */
 export function nextBackOff(beforeMs: number, ranMs: number): number {

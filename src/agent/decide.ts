@@ -188,7 +188,10 @@ class Decision {
     this.#wakeAt = Math.min(this.#wakeAt ?? Number.POSITIVE_INFINITY, at)
   }
 
-  /** Of each name, the newest and the one before it stay, to tell what happened; and a sandbox as long as it has a newest one. */
+  /**
+   * Of each name, the newest and the one before it stay, to tell what happened; and a sandbox as long as it has a
+   * newest one.
+   */
   #clean(): void {
     const seen = new Map<string, number>()
     for (const container of this.#observed.containers) {

@@ -16,7 +16,8 @@ export interface LogLimits {
 export const defaultLogLimits: LogLimits = { maxBytes: 10 << 20, maxFiles: 5 }
 
 /**
- * Puts the logs of running containers aside that are too long, as the kubelet does: `0.log` becomes `0.log.<time>`, older ones
+ * Puts the logs of running containers aside that are too long, as the kubelet does: `0.log` becomes `0.log.<time>`,
+ * older ones
  * are compressed, the oldest removed. What cannot be rotated is told, and goes on as it is.
  */
 export async function rotateLogs(

@@ -36,7 +36,8 @@ export function openFolder(folder: string): string {
 }
 
 /**
- * Reads the `.yaml`, `.yml` and `.json` files of a folder, in the order of their names. ConfigMaps and Secrets can also be folders
+ * Reads the `.yaml`, `.yml` and `.json` files of a folder, in the order of their names. ConfigMaps and Secrets can
+ * also be folders
  * of files: `configmaps/<name>/<key>`, `secrets/<name>/<key>`.
  *
  * @throws when the folder itself cannot be read

@@ -1,5 +1,6 @@
 /**
- * What the agent writes on sandboxes and containers, for itself to read after a restart: it knows nothing else about them. The
+ * What the agent writes on sandboxes and containers, for itself to read after a restart: it knows nothing else about
+ * them. The
  * names in `io.kubernetes` and `kubernetes.io` are the kubelet's.
  */
 

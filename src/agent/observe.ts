@@ -1,4 +1,3 @@
-import { type Access } from './access.ts'
 import {
   type Container,
   ContainerState,
@@ -7,6 +6,7 @@ import {
   type PodSandbox,
   PodSandboxState,
 } from '../client/index.ts'
+import { type Access } from './access.ts'
 
 export interface ObservedSandbox {
   readonly id: string

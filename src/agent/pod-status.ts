@@ -7,7 +7,10 @@ import type { ObservedContainer, ObservedPod } from './observe.ts'
 export interface PodStatus {
   readonly namespace: string
   readonly name: string
-  /** `Running`, or what keeps it from that: `Init:0/1`, `Init:CrashLoopBackOff`, `CrashLoopBackOff`, `ImagePullBackOff`, `Terminating`, … */
+  /**
+   * `Running`, or what keeps it from that: `Init:0/1`, `Init:CrashLoopBackOff`, `CrashLoopBackOff`,
+   * `ImagePullBackOff`, `Terminating`, …
+   */
   readonly state: string
   /** How many of its containers are ready, and how many there are. */
   readonly ready: number

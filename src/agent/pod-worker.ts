@@ -1,6 +1,6 @@
 import { CriError } from '../client/index.ts'
-import type { PodManifest } from '../manifest/pod.ts'
 import { podNameLabel, podNamespaceLabel } from '../manifest/pod-labels.ts'
+import type { PodManifest } from '../manifest/pod.ts'
 import { wordsOf } from './access.ts'
 import type { AgentParts, DesiredPod } from './agent-parts.ts'
 import { type Failure, failedAgain } from './back-off.ts'
@@ -10,9 +10,9 @@ import { type ObservedContainer, type ObservedPod, Observer } from './observe.ts
 import { addressesOf, runSandbox, startContainer, stopRunning } from './pod-actions.ts'
 import { describePod, describeRest, type PodStatus } from './pod-status.ts'
 import { Prober } from './prober.ts'
-import { removePod } from './remove-pod.ts'
-import { removeContainer } from './remove-container.ts'
 import { refreshFiles } from './refresh-files.ts'
+import { removeContainer } from './remove-container.ts'
+import { removePod } from './remove-pod.ts'
 import { readMessage } from './termination-message.ts'
 
 /** What is to become of a pod: run as desired, go away (undefined), or stay as it is (`hold`). */

@@ -4,7 +4,10 @@ import type { PodManifest } from '../manifest/pod.ts'
 /** What Docker Hub is called in credentials. */
 const dockerHub = ['docker.io', 'index.docker.io', 'https://index.docker.io/v1/']
 
-/** The credentials for an image in the Secrets that a pod names (kubernetes.io/dockerconfigjson); undefined when none has any. */
+/**
+ * The credentials for an image in the Secrets that a pod names (kubernetes.io/dockerconfigjson); undefined when none
+ * has any.
+ */
 export function credentialsFor(
   image: string,
   { namespace, pullSecrets }: PodManifest,

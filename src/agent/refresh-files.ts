@@ -8,7 +8,8 @@ import type { Place } from './start-container.ts'
 import { writeFiles } from './write-files.ts'
 
 /**
- * Brings the files that volumes have of ConfigMaps and Secrets up to date, under running containers, as the kubelet does. One
+ * Brings the files that volumes have of ConfigMaps and Secrets up to date, under running containers, as the kubelet
+ * does. One
  * that is gone meanwhile changes nothing. What tells of the pod itself cannot change.
  */
 export function refreshFiles({ volumesFolder, node, lookup }: Place, pod: PodManifest): void {

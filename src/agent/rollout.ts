@@ -15,7 +15,8 @@ export interface Rollout {
 }
 
 /**
- * One step on the way from the pods of a deployment that are there to those that are wanted: new ones come as long as there are
+ * One step on the way from the pods of a deployment that are there to those that are wanted: new ones come as long as
+ * there are
  * not too many, old ones go as long as enough are available. A pure function.
  *
  * @param wanted the names of the pods of the present template

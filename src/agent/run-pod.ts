@@ -8,14 +8,14 @@ import {
   type PodSandboxStatus,
 } from '../client/index.ts'
 import { failedPrecondition, internal } from '../lib/errors.ts'
-import type { Access } from './access.ts'
-import { podUidLabel } from '../manifest/pod-labels.ts'
-import { type ContainerManifest, hashOf } from '../manifest/container.ts'
 import { hashAnnotation } from '../manifest/container-config.ts'
-import { ensureImage } from './image.ts'
-import { createContainer, type Place } from './start-container.ts'
+import { type ContainerManifest, hashOf } from '../manifest/container.ts'
+import { podUidLabel } from '../manifest/pod-labels.ts'
 import type { PodManifest } from '../manifest/pod.ts'
 import { sandboxConfig } from '../manifest/sandbox-config.ts'
+import type { Access } from './access.ts'
+import { ensureImage } from './image.ts'
+import { createContainer, type Place } from './start-container.ts'
 
 /** A pod that runs, and its containers in the manifest's order, the initial ones first. */
 export interface RunningPod {

@@ -2,16 +2,16 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { PodSandboxConfig } from '../client/index.ts'
 import type { ConfigLookup } from '../manifest/config-data.ts'
-import type { ContainerManifest } from '../manifest/container.ts'
 import { containerConfig, envContext } from '../manifest/container-config.ts'
+import type { ContainerManifest } from '../manifest/container.ts'
 import type { NodeFacts } from '../manifest/facts.ts'
 import type { PodManifest } from '../manifest/pod.ts'
 import type { Access } from './access.ts'
 import { nextAttempt } from './attempts.ts'
 import { ensureImage, presentImage } from './image.ts'
 import { mountSubPath } from './sub-path-mount.ts'
-import type { Mounts } from './volume-mounts.ts'
 import { prepareVolumes } from './volume-folders.ts'
+import type { Mounts } from './volume-mounts.ts'
 
 /** What containers are made with. */
 export interface Place {

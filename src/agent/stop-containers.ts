@@ -18,8 +18,10 @@ export interface StopContext {
 }
 
 /**
- * Stops running containers of a pod as the kubelet does: the preStop hooks at once; then all but the sidecars, and when these
- * have ended the sidecars, the last first. What is to be known of them is in their annotations, so that the manifest may be gone.
+ * Stops running containers of a pod as the kubelet does: the preStop hooks at once; then all but the sidecars, and
+ * when these
+ * have ended the sidecars, the last first. What is to be known of them is in their annotations, so that the manifest
+ * may be gone.
  */
 export async function stopContainers(running: readonly ObservedContainer[], context: StopContext): Promise<void> {
   const begin = context.time.now()

@@ -16,8 +16,10 @@ import { errnoOf, invalidArgument } from '../lib/errors.ts'
 import type { Mounts } from './volume-mounts.ts'
 
 /**
- * Mounts the part `below` of the volume `root` at `target`, for a container to have it mounted from there. Containers of a pod
- * can put symbolic links into its volumes, and change them at any moment, so that a path would not do: the part is opened step
+ * Mounts the part `below` of the volume `root` at `target`, for a container to have it mounted from there. Containers
+ * of a pod
+ * can put symbolic links into its volumes, and change them at any moment, so that a path would not do: the part is
+ * opened step
  * by step, no link is followed, and what is open is mounted. Folders that are missing are made.
  *
  * @throws BerthError invalid-argument when a link leads out of the volume; an errno when one came in the way meanwhile

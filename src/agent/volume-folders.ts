@@ -22,8 +22,10 @@ export interface VolumeParts {
 }
 
 /**
- * Makes the folders of a pod's volumes, as the kubelet would, and says where each is. What is there already stays as it is:
- * an emptyDir lives as long as its pod, through every attempt at it. Files of ConfigMaps and the like are brought up to date.
+ * Makes the folders of a pod's volumes, as the kubelet would, and says where each is. What is there already stays as
+ * it is:
+ * an emptyDir lives as long as its pod, through every attempt at it. Files of ConfigMaps and the like are brought up
+ * to date.
  *
  * @throws BerthError invalid-argument when a hostPath is not what its type says; failed-precondition when a ConfigMap or
  *   Secret is not there

@@ -16,8 +16,10 @@ import { dirname, join } from 'node:path'
 import type { VolumeFile } from '../manifest/volume-files.ts'
 
 /**
- * Puts files into a folder so that who reads them sees all of the old or all of the new ones, as the kubelet does: they are in
- * a folder of their own, to which the link `..data` leads, and each has a link through it. Answers whether anything changed.
+ * Puts files into a folder so that who reads them sees all of the old or all of the new ones, as the kubelet does:
+ * they are in
+ * a folder of their own, to which the link `..data` leads, and each has a link through it. Answers whether anything
+ * changed.
  *
  * @param group the group that they belong to, if it is said
  */

@@ -8,12 +8,12 @@ import {
   SecurityProfile_ProfileType,
 } from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
-import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod-labels.ts'
-import { type ContainerManifest, hashOf } from './container.ts'
 import type { ConfigLookup } from './config-data.ts'
+import { type ContainerManifest, hashOf } from './container.ts'
 import { type EnvContext, resolveEnv } from './env.ts'
 import { expandVariables } from './expand.ts'
 import type { NodeFacts } from './facts.ts'
+import { containerNameLabel, podNameLabel, podNamespaceLabel, podUidLabel } from './pod-labels.ts'
 import type { PodManifest } from './pod.ts'
 import { linuxResources, qosClassOf } from './resources.ts'
 import { namespaceOptions } from './sandbox-config.ts'
@@ -103,6 +103,7 @@ export function containerConfig(
     stdin: container.stdin,
     stdinOnce: container.stdinOnce,
     tty: container.tty,
+    stopSignal: container.stopSignal,
     linux: {
       resources: linuxResources(container.resources, qos, node.memory),
       securityContext: securityContext(pod, container),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { V1Container, V1ContainerPort, V1Lifecycle } from '@kubernetes/client-node'
+import { Signal } from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import { type Action, readHookAction } from './action.ts'
 import { type EnvFrom, type EnvVar, readEnv, readEnvFrom } from './env.ts'
@@ -7,8 +8,8 @@ import type { Fields } from './fields.ts'
 import { checkName } from './names.ts'
 import { type Probe, type Probes, probeKinds, readProbe } from './probe.ts'
 import { checkPullPolicy, type PullPolicy } from './pull-policy.ts'
-import { checkRestartPolicy, type RestartPolicy } from './restart-policy.ts'
 import { type ContainerResources, readResources } from './resources.ts'
+import { checkRestartPolicy, type RestartPolicy } from './restart-policy.ts'
 import { type ContainerSecurity, readContainerSecurity } from './security.ts'
 import { readVolumeMount, type VolumeMount } from './volumes.ts'
 
@@ -37,6 +38,8 @@ export interface ContainerManifest {
   /** Run right after the start, and before the stop. */
   readonly postStart: Action | undefined
   readonly preStop: Action | undefined
+  /** What asks it to end, if the image is not to say. */
+  readonly stopSignal: Signal
   /** The file in which the container says why it ended. */
   readonly terminationMessagePath: string
   /** Whether the end of its log says so when that file is empty and it failed. */
@@ -107,7 +110,16 @@ function readLifecycle(fields: Fields<V1Lifecycle> | undefined, ports: readonly 
   return {
     postStart: postStart && readHookAction(postStart, ports),
     preStop: preStop && readHookAction(preStop, ports),
+    stopSignal: readSignal(fields?.string('stopSignal'), `${fields?.path}.stopSignal`),
   }
+}
+
+function readSignal(name: string | undefined, path: string): Signal {
+  if (!name) return Signal.RUNTIME_DEFAULT
+  // CRI's names have no + and -: SIGRTMIN+3 is SIGRTMINPLUS3.
+  const signal = Signal[name.replace('+', 'PLUS').replace('-', 'MINUS') as keyof typeof Signal]
+  if (typeof signal === 'number' && /^SIG/.test(name)) return signal
+  throw invalidArgument(`${path}: "${name}" is not a signal such as SIGTERM or SIGUSR1`)
 }
 
 /** A short text that changes when the container's manifest does. */

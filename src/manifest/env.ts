@@ -100,7 +100,8 @@ export interface EnvContext {
 }
 
 /**
- * The environment with all values known: first what whole ConfigMaps and Secrets give, then single variables, each of which may
+ * The environment with all values known: first what whole ConfigMaps and Secrets give, then single variables, each of
+ * which may
  * refer to those before it. Variables without a source are left out.
  *
  * @throws BerthError failed-precondition when a ConfigMap, a Secret or a key is not there and not optional

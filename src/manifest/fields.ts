@@ -7,7 +7,8 @@ type ObjectIn<V> = V extends readonly unknown[] ? never : Extract<NonNullable<V>
 type ItemOf<V> = NonNullable<V> extends readonly (infer Item extends object)[] ? Item : Record<string, unknown>
 
 /**
- * An object of a manifest, of the type `T` of the Kubernetes API, that remembers which of its fields were read, so that those nobody asked for can be named to the
+ * An object of a manifest, of the type `T` of the Kubernetes API, that remembers which of its fields were read, so
+ * that those nobody asked for can be named to the
  * user instead of being dropped in silence. Absent and null are the same. Reading a field of another type than asked for
  * throws BerthError invalid-argument with the field's path.
  */

@@ -4,7 +4,8 @@ import { invalidArgument } from '../lib/errors.ts'
 export const isSafeName = (text: string) => /^[A-Za-z0-9][A-Za-z0-9._-]{0,252}$/.test(text)
 
 /**
- * A name as Kubernetes has it (RFC 1123): lower-case letters, digits and dashes, at most 63; with `dots`, several of these
+ * A name as Kubernetes has it (RFC 1123): lower-case letters, digits and dashes, at most 63; with `dots`, several of
+ * these
  * joined by dots, at most 253. Names become parts of paths, so nothing else may pass.
  *
  * @throws BerthError invalid-argument with the field's path

@@ -39,6 +39,7 @@ test('every field without effect is named', () => {
       restartPolicy: 'Always',
       dnsPolicy: 'ClusterFirst',
       affinity: { nodeAffinity: {} },
+      serviceAccountName: 'robot',
       tolerations: [],
       securityContext: { fsGroup: 5, windowsOptions: { runAsUserName: 'x' } },
       containers: [
@@ -69,6 +70,7 @@ test('every field without effect is named', () => {
     'spec.containers[0].resources.limits.nvidia.com/gpu',
     'spec.dnsPolicy',
     'spec.securityContext.windowsOptions',
+    'spec.serviceAccountName',
     'spec.volumes[1].nfs',
     'spec.volumes[2].emptyDir.medium',
     'status',

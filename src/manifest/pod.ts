@@ -86,6 +86,9 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
   const names = [...initContainers, ...containers].map((container) => container.name)
   const twice = names.find((other, index) => names.indexOf(other) !== index)
   if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
+  const serviceAccount = spec.string('serviceAccountName') ?? ''
+  // It can be told to a container, but there is nobody who would give it a token.
+  if (serviceAccount !== '') spec.ignore('serviceAccountName')
   const deadlineSeconds = spec.integer('activeDeadlineSeconds')
   const graceSeconds = spec.integer('terminationGracePeriodSeconds') ?? 30
   if (graceSeconds < 0) throw invalidArgument(`${spec.path}.terminationGracePeriodSeconds must not be negative`)
@@ -106,7 +109,7 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
     restartPolicy: checkRestartPolicy(spec.string('restartPolicy') ?? 'Always', `${spec.path}.restartPolicy`),
     graceSeconds,
     deadlineSeconds,
-    serviceAccount: spec.string('serviceAccountName') ?? '',
+    serviceAccount,
     pullSecrets: spec.objects('imagePullSecrets').map((secret) => secret.requiredString('name')),
     hostAliases: spec.objects('hostAliases').map((alias) => ({
       ip: alias.requiredString('ip'),

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
+import { Signal } from '../client/index.ts'
 import { readPod } from './pod.ts'
 
 const containerOf = (container: object, spec: object = {}) =>
@@ -48,6 +49,12 @@ test('what probes and hooks do; ports by number or by name', () => {
   assert.equal(container?.preStop?.kind === 'http' && container.preStop.secure, true)
 })
 
+test('the signal that asks a container to end', () => {
+  const signalOf = (stopSignal: string) => containerOf({ lifecycle: { stopSignal } })?.stopSignal
+  assert.deepEqual([signalOf('SIGUSR1'), signalOf('SIGRTMIN+3')], [Signal.SIGUSR1, Signal.SIGRTMINPLUS3])
+  assert.equal(containerOf({})?.stopSignal, Signal.RUNTIME_DEFAULT)
+})
+
 test('probes and hooks that make no sense are refused', () => {
   const exec = { exec: { command: ['true'] } }
   refused({ livenessProbe: {} }, /livenessProbe needs exec, httpGet, tcpSocket or grpc/)
@@ -58,6 +65,7 @@ test('probes and hooks that make no sense are refused', () => {
   refused({ startupProbe: { ...exec, successThreshold: 2 } }, /successThreshold must be 1 for a startup probe/)
   refused({ readinessProbe: { ...exec, terminationGracePeriodSeconds: 2 } }, /a readiness probe ends no container/)
   refused({ lifecycle: { preStop: {} } }, /preStop needs exec, httpGet or sleep/)
+  refused({ lifecycle: { stopSignal: 'KILL' } }, /"KILL" is not a signal/)
   refused({}, /only an init container with restartPolicy Always may/, {
     initContainers: [{ name: 'first', image: 'x', livenessProbe: exec }],
   })

@@ -57,7 +57,8 @@ const minShares = 2n
 const maxShares = 262_144n
 
 /**
- * The resources of a container in CRI terms, as the kubelet computes them: shares from the CPU request, quota from the CPU
+ * The resources of a container in CRI terms, as the kubelet computes them: shares from the CPU request, quota from
+ * the CPU
  * limit, oom_score_adj from the class of the pod and the share of the node's memory that is asked for.
  *
  * @param nodeMemory bytes of memory that the node has

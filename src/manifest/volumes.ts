@@ -3,9 +3,9 @@ import { MountPropagation } from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import type { Fields } from './fields.ts'
 import { checkName } from './names.ts'
+import { checkPullPolicy, type PullPolicy } from './pull-policy.ts'
 import { parseUnits } from './quantity.ts'
 import { checkSubPath } from './sub-path.ts'
-import { checkPullPolicy, type PullPolicy } from './pull-policy.ts'
 import {
   type FileSource,
   readConfigMapFiles,
