@@ -16,12 +16,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { parseAllDocuments, stringify } from 'yaml'
+import { askStatus } from '../../src/agent/control-socket.ts'
+import type { PodStatus } from '../../src/agent/pod-status.ts'
 import { mountSubPath } from '../../src/agent/sub-path-mount.ts'
 import { removeVolumes } from '../../src/agent/volume-folders.ts'
 import { systemMounts } from '../../src/agent/volume-mounts.ts'
+import { ContainerState } from '../../src/client/index.ts'
 import { Berthd, repository } from '../harness/berthd.ts'
-import { berth, tryBerth } from '../harness/cli.ts'
+import { berth } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
+import { PodClient } from '../harness/pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { busyboxImage, pushImage } from '../registry/image-builder.ts'
 
@@ -41,6 +45,7 @@ class RunningAgent {
   readonly manifests: string
   readonly volumes: string
   readonly logs: string
+  readonly #sockets: string
   readonly #options: readonly string[]
   #process: ChildProcess | undefined
 
@@ -52,7 +57,8 @@ class RunningAgent {
     this.logs = at('logs')
     mkdirSync(this.manifests, { recursive: true })
     const folders = ['--manifests', this.manifests, '--volumes', this.volumes, '--pod-logs', this.logs]
-    this.#options = [...folders, '--sockets', at('sockets')]
+    this.#sockets = at('sockets')
+    this.#options = [...folders, '--sockets', this.#sockets]
     t.after(() => this.kill9())
   }
 
@@ -94,19 +100,28 @@ class RunningAgent {
     await berth(this.#berthd.endpoint, ['apply', '-f', file, '--manifests', this.manifests])
   }
 
-  /** Waits until the rows of `berth agent --status`, of whatever it knows, are as they should be; answers the text. */
-  status(what: string, isSo: (text: string) => boolean): Promise<string> {
+  /** What `berth agent --status` shows. */
+  status(): Promise<string> {
+    return berth(this.#berthd.endpoint, ['agent', ...this.#options, '--status'])
+  }
+
+  /** Waits until what the agent knows of its pods is as it should be. */
+  knows(what: string, isSo: (pods: readonly PodStatus[]) => boolean): Promise<PodStatus[]> {
     return eventually(
       what,
       async () => {
-        const { exitCode, stdout } = await tryBerth(this.#berthd.endpoint, ['agent', ...this.#options, '--status'])
-        if (exitCode === 0 && isSo(stdout)) return stdout
-        throw new Error(`${stdout}\n${readFileSync(join(this.#berthd.place.folder, 'agent.log'), 'utf8')}`)
+        const pods = await askStatus(this.manifests, this.#sockets)
+        if (pods && isSo(pods)) return pods
+        throw new Error(JSON.stringify(pods) + readFileSync(join(this.#berthd.place.folder, 'agent.log'), 'utf8'))
       },
-      30_000,
+      40_000,
     )
   }
 }
+
+/** Whether there is one pod, all of it is ready, and so many times it was started again. */
+const isReady = (restarts: number) => (pods: readonly PodStatus[]) =>
+  pods.length === 1 && pods.every((pod) => pod.ready === 2 && pod.state === 'Running' && pod.restarts === restarts)
 
 /** The objects of examples/shop.yaml, with the tests' image and another greeting. */
 function shop(greeting: string): object[] {
@@ -120,13 +135,20 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
 }, async (t) => {
   const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
   const run = (...args: string[]) => berth(berthd.endpoint, args)
-  const ids = async (...args: string[]) => (await run('ps', '-q', ...args)).split('\n').filter(Boolean).toSorted()
-  await run('pull', image)
+  using client = new PodClient(berthd)
+  const ids = async () => {
+    const state = { state: ContainerState.CONTAINER_RUNNING }
+    const { containers } = await client.runtime.listContainers({ filter: { state } })
+    return containers.map(({ id }) => id).toSorted()
+  }
+  const pods = async () => (await client.runtime.listPodSandbox({})).items.length
+  await client.pull()
   const pulled = berthd.snapshot()
   const agent = new RunningAgent(t, berthd)
   agent.start()
   await agent.apply(...shop('hello'))
-  await agent.status('the pod is ready', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  await agent.knows('the pod is ready', isReady(0))
+  assert.match(await agent.status(), /^default +shop +2\/2 +Running +0 /m)
   const said = await run(
     'exec',
     'shop/web',
@@ -143,25 +165,25 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   assert.equal(before.length, 2)
   await agent.kill9()
   agent.start()
-  await agent.status('a new agent finds it as it was', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  await agent.knows('a new agent finds it as it was', isReady(0))
   assert.deepEqual(await ids(), before)
 
   await run('exec', 'shop/web', 'touch', '/pages/broken')
-  await agent.status('it was killed and started again', (text) => /^default +shop +2\/2 +Running +1 /m.test(text))
+  await agent.knows('it was killed and started again', isReady(1))
   assert.match(await run('logs', '-p', 'shop/web'), /^closing$/m, 'its preStop hook was run')
 
   await agent.kill9()
   await agent.apply(...shop('good day'))
   agent.start()
-  await agent.status('another pod has taken its place', (text) => /^default +shop +2\/2 +Running +0 /m.test(text))
+  await agent.knows('another pod has taken its place', isReady(0))
   assert.equal(await run('exec', 'shop/web', 'sh', '-c', 'echo $GREETING'), 'good day\n')
-  assert.equal((await run('pods', '-q')).trim().split('\n').length, 1)
+  assert.equal(await pods(), 1)
 
   assert.equal(await run('delete', 'shop', '--manifests', agent.manifests), 'pod/shop deleted\n')
   await eventually('it is on its way out', async () => ((await ids()).length < 2 ? true : undefined))
   await agent.kill9()
   agent.start()
-  await eventually('it is gone', async () => ((await run('pods', '-q')) === '' ? true : undefined))
+  await eventually('it is gone', async () => ((await pods()) === 0 ? true : undefined), 20_000)
   assert.deepEqual([readdirSync(agent.volumes), readdirSync(agent.logs)], [[], []])
   await agent.stop()
   await berthd.assertAsAt(pulled)
@@ -193,19 +215,15 @@ test('a Deployment is replaced pod by pod', { timeout: 60_000 }, async (t) => {
       },
     },
   })
-  const twoRun = (text: string) => text.match(/^default +web-\w+-[01] +1\/1 +Running +0 /gm)?.length === 2
+  const twoRun = (pods: readonly PodStatus[]) => pods.length === 2 && pods.every(({ ready }) => ready === 1)
   agent.write('web.yaml', deployment('one'))
   agent.start()
-  const first = await agent.status('both run', twoRun)
-  const [, hash = ''] = /web-(\w+)-0/.exec(first) ?? []
+  const first = (await agent.knows('both run', twoRun)).map(({ name }) => name)
   agent.write('web.yaml', deployment('two'))
-  await agent.status('others run', (text) => twoRun(text) && !text.includes(hash))
+  await agent.knows('others run', (pods) => twoRun(pods) && !pods.some(({ name }) => first.includes(name)))
   rmSync(join(agent.manifests, 'web.yaml'))
-  await eventually(
-    'they are gone',
-    async () => ((await berth(berthd.endpoint, ['pods', '-q'])) === '' ? true : undefined),
-    20_000,
-  )
+  await agent.knows('they are gone', (pods) => pods.length === 0)
+  assert.equal(await berth(berthd.endpoint, ['pods', '-q']), '')
   await agent.stop()
 })
 
