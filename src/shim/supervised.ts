@@ -17,6 +17,7 @@ import { ContainerOutput } from './container-output.ts'
 import { EarlyRuntime } from './early-runtime.ts'
 import { writeExitRecord } from './exit-record.ts'
 import { readKillNote } from './kill-note.ts'
+import { withLastWords } from './last-words.ts'
 import { hasOomPart } from './oom-verdict.ts'
 import type {
   ContainerExit,
@@ -286,7 +287,7 @@ export class SupervisedProcess {
       return started
     } catch (error) {
       this.#letGoOfStdin()
-      throw error
+      throw withLastWords(error, join(this.#launch.bundle, 'stderr'))
     }
   }
 

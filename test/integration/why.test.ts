@@ -17,24 +17,26 @@ test('berth why names the cause', { timeout: 120_000 }, async (t) => {
   await client.pull()
 
   await t.test('of pulls: what the registry does, and what the policy says', async () => {
-    const pull = (image: string) => assert.rejects(client.image.pullImage({ image: { image } }))
-    const whyNot = async (name: string, words: RegExp) => {
-      const image = `docker.io/library/${name}:1`
-      await pull(image)
-      assert.match(await why(image), words)
-    }
-    registry.plan = ({ url }) => (url.includes('/secret/') ? { do: 'answer', status: 401 } : undefined)
-    await whyNot('secret', /why +registry: the registry wants credentials/)
-    await whyNot('nowhere', /why +registry: the registry has no such image/)
-    await whyNot('refused', /why +image policy: the signature policy/)
     registry.add('library/altered', '1', busyboxImage())
-    registry.plan = ({ url }) =>
-      url.includes('/altered/blobs/') ? { do: 'replace', bytes: Buffer.from('something else') } : undefined
-    await whyNot('altered', /why +registry: what the registry sent is not what the digests/)
+    registry.plan = ({ url }) => {
+      if (url.includes('/secret/')) return { do: 'answer', status: 401 }
+      return url.includes('/altered/blobs/') ? { do: 'replace', bytes: Buffer.from('something else') } : undefined
+    }
+    const causes: readonly (readonly [string, RegExp])[] = [
+      ['docker.io/library/secret:1', /why +registry: the registry wants credentials/],
+      ['docker.io/library/nowhere:1', /why +registry: the registry has no such image/],
+      ['docker.io/library/refused:1', /why +image policy: the signature policy/],
+      ['docker.io/library/altered:1', /why +registry: what the registry sent is not what the digests/],
+      // Nobody listens on port 1.
+      ['127.0.0.1:1/library/gone:1', /why +registry: the registry cannot be reached/],
+    ]
+    await Promise.all(
+      causes.map(async ([image, words]) => {
+        await assert.rejects(client.image.pullImage({ image: { image } }))
+        assert.match(await why(image), words)
+      }),
+    )
     registry.plan = () => undefined
-    // Nobody listens on port 1.
-    await pull('127.0.0.1:1/library/gone:1')
-    assert.match(await why('127.0.0.1:1/library/gone:1'), /why +registry: the registry cannot be reached/)
   })
 
   await t.test('of sandboxes: a CNI plugin fails, hangs, and works', async () => {
@@ -95,6 +97,11 @@ test('berth why names the cause', { timeout: 120_000 }, async (t) => {
     const container = await client.createContainer(broken, client.containerConfig('c', 'sleep 1000'))
     await assert.rejects(client.runtime.startContainer({ containerId: container }))
     assert.match(await why('broken/c'), /why +OCI runtime: .*\n[^]*it said .*the moon is wrong/)
+    // One that cannot even be loaded has no log: it says so on its stderr.
+    const { podSandboxId: mute } = await pod('mute', 'unloadable')
+    const unstarted = await client.createContainer(mute, client.containerConfig('c', 'sleep 1000'))
+    await assert.rejects(client.runtime.startContainer({ containerId: unstarted }))
+    assert.match(await why('mute/c'), /why +OCI runtime: .*\n[^]*it said .*code 127: libmoon\.so: cannot open/)
     const { podSandboxId: slow } = await pod('slow', 'hanging')
     const waiting = await client.createContainer(slow, client.containerConfig('c', 'sleep 1000'))
     const starting = client.runtime.startContainer({ containerId: waiting })
@@ -103,7 +110,7 @@ test('berth why names the cause', { timeout: 120_000 }, async (t) => {
     })
     stage.letGo()
     await starting
-    for (const id of [broken, slow]) await client.removeSandbox(id)
+    for (const id of [broken, mute, slow]) await client.removeSandbox(id)
   })
 
   await t.test('of nothing, when all is well but for what failed before', async () => {
@@ -132,6 +139,7 @@ async function setUp(t: TestContext) {
     'failing',
     `case " $* " in *" run "*) while [ "$1" != --log ]; do shift; done; echo '${told}' >>$2; exit 1;; esac; exec runc "$@"`,
   )
+  script('unloadable', `case " $* " in *" run "*) echo 'libmoon.so: cannot open' >&2; exit 127;; esac; exec runc "$@"`)
   script(
     'hanging',
     `case " $* " in *" run "*) while [ -e ${path('held')} ]; do sleep 0.05; done;; esac; exec runc "$@"`,
@@ -149,7 +157,12 @@ async function setUp(t: TestContext) {
     mirrors: { 'docker.io': registry.host },
     config: {
       default_runtime: 'runc',
-      runtime: { runc: { path: 'runc' }, failing: { path: path('failing') }, hanging: { path: path('hanging') } },
+      runtime: {
+        runc: { path: 'runc' },
+        failing: { path: path('failing') },
+        unloadable: { path: path('unloadable') },
+        hanging: { path: path('hanging') },
+      },
       cni: { bin_dirs: [folder.path, '/opt/cni/bin', '/usr/lib/cni'] },
       image: { signature_policy: path('policy.json') },
     },
