@@ -83,7 +83,7 @@ async function stop(
   if (timeoutSeconds > 0) {
     const { stopSignal } = getContainer(parts, id)
     setStage(`waiting for it to end after ${stopSignal}; it is killed after ${timeoutSeconds} s at the latest`)
-    await sendStopSignal(parts, getContainer(parts, id))
+    await Promise.race([sendStopSignal(parts, getContainer(parts, id), killNow), ended])
     faultPoint('stop-container:signalled')
     if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
   }
@@ -95,14 +95,17 @@ async function stop(
 /**
  * Where the process on the host is not the container's but that of a whole kernel (gVisor), only the runtime can hand a
  * signal on. If it cannot, the container is killed in the end, as one that ignores the signal.
+ *
+ * @param killNow when it is time for that, a runtime that is still at it is killed first
  */
-async function sendStopSignal(parts: PodParts, container: ContainerRecord): Promise<void> {
+async function sendStopSignal(parts: PodParts, container: ContainerRecord, killNow: Promise<void>): Promise<void> {
   const { command, options } = parts.handlers.of(getSandbox(parts, container.sandboxId))
   if (!options.sandboxPerContainer) return signalContainer(parts, container, container.stopSignal)
   const signal = signalNumber(container.stopSignal)
-  const abort = AbortSignal.timeout(killPatience)
+  const giveUp = new AbortController()
+  void killNow.then(() => giveUp.abort())
   await new OciRuntime({ ...command, reaper: parts.reaper })
-    .kill({ id: container.id, signal, abort })
+    .kill({ id: container.id, signal, abort: AbortSignal.any([giveUp.signal, AbortSignal.timeout(killPatience)]) })
     .catch((error) => {
       parts.log.warn(
         { container: container.id, error: messageOf(error) },
