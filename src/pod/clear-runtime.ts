@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
@@ -35,7 +35,8 @@ async function clear(parts: PodParts, container: ContainerRecord): Promise<void>
     const shim = await parts.shims.get(sandbox.shim)
     const request = { id: container.id, runtime: command, ...(!runtimeIsNeeded && { forgetOnly: true }) }
     await shim.request('delete', request, AbortSignal.timeout(patienceMs))
-    if (!runtimeIsNeeded) await clearWithoutRuntime(parts, container, stateFolder)
+    // A runtime may say that it is done, and not be.
+    if (!runtimeIsNeeded || existsSync(stateFolder)) await clearWithoutRuntime(parts, container, stateFolder)
   } catch (error) {
     // The cgroup is what counts; the rest are files. It must not depend on a shim or a runtime that answers.
     parts.log.warn({ container: container.id, error: messageOf(error) }, 'the OCI runtime cannot delete a container')

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs'
 import type { Readable, Writable } from 'node:stream'
 import { faultPoint } from '../lib/fault-point.ts'
 import { pipeReader, pipeWriter } from '../linux/pipe-stream.ts'
@@ -42,19 +43,21 @@ export async function exec(parts: PodParts, request: ExecRequest, signal: AbortS
   const { shim, start } = await containerCommand(parts, request.containerId, request.command, tty)
   faultPoint('exec:asked')
   const started = await shim.request('exec', { ...start, tty, stdin, stdout, stderr }, signal)
-  const gaveUp = new AbortController()
+  let fds: Copies = {}
   try {
     faultPoint('exec:started')
-    const fds = shim.copyDescriptors(started.fds)
+    fds = shim.copyDescriptors(started.fds)
     faultPoint('exec:descriptors-copied')
-    const exited = shim.request('execWait', { exec: started.exec }).then(({ exitCode }) => exitCode)
-    return { ...streamsOf(fds, request), exited }
   } catch (error) {
+    for (const fd of Object.values(fds)) closeSync(fd)
+    const gaveUp = new AbortController()
     const killed = shim.request('execWait', { exec: started.exec }, gaveUp.signal)
     gaveUp.abort()
     await killed.catch(() => {})
     throw error
   }
+  const exited = shim.request('execWait', { exec: started.exec }).then(({ exitCode }) => exitCode)
+  return { ...streamsOf(fds, request), exited }
 }
 
 interface Copies {
