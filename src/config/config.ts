@@ -51,6 +51,7 @@ const schema = v.strictObject({
     v.strictObject({
       conf_dir: v.optional(absolutePath, '/etc/cni/net.d'),
       bin_dirs: v.optional(v.array(absolutePath)),
+      plugin_timeout_ms: v.optional(milliseconds, 60_000),
     }),
     {},
   ),

@@ -97,6 +97,9 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     text: 'Where the plugins are.',
     example: '["/opt/cni/bin", "/usr/lib/cni", "/usr/libexec/cni"]',
   },
+  'cni.plugin_timeout_ms': {
+    text: 'How long a plugin may take for one call. After that it is killed with all that it started, and the call has failed.',
+  },
   'shim.pods_per_process': { text: 'How many pods one shim process serves.' },
   'streaming.address': {
     text:

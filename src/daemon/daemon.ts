@@ -94,6 +94,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const network = new Network({
     confDir: config.cni.conf_dir,
     ...(config.cni.bin_dirs && { binDirs: config.cni.bin_dirs }),
+    timeouts: { pluginMs: config.cni.plugin_timeout_ms },
     database,
     reaper,
     log,
@@ -138,6 +139,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     trash: new Trash(layout.trash, reaper, log),
     pipes,
     stops: new Map(),
+    repeatableStarts: new Set(),
     clearings: new Map(),
     updates: new KeyedQueue(),
     network,

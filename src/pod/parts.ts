@@ -38,6 +38,8 @@ export interface PodParts {
   readonly pipes: PipeHolder
   /** The stops of containers under way, by container id. */
   readonly stops: Map<string, Stop>
+  /** Starts that are asked for once more if their shim dies before it has begun with them, by container id. */
+  readonly repeatableStarts: Set<string>
   /** The containers whose traces are cleared or being cleared, by id. */
   readonly clearings: Map<string, Promise<void>>
   /** Changes of resources, by container id. */

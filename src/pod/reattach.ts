@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, messageOf } from '../lib/errors.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
@@ -5,7 +7,7 @@ import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import type { SupervisedContainer } from '../shim/protocol.ts'
-import { killStartingRuntime } from '../shim/starting-runtime.ts'
+import { hasStartingRuntime, killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { endInterruptedCheckpoint } from './checkpoint/checkpoint-container.ts'
 import { clearRuntime } from './clear-runtime.ts'
@@ -13,6 +15,7 @@ import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
 import { isFirstProcess } from './container-process.ts'
 import { readEnding, writeEnding } from './ending.ts'
+import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
 
@@ -129,8 +132,12 @@ function joinStart(parts: PodParts, shim: ShimClient, container: ContainerRecord
   })
 }
 
-/** The shim that was to start it is gone, and with it the answer of the OCI runtime: whatever came of it is taken away. */
+/**
+ * The shim that was to start it is gone, and with it the answer of the OCI runtime: whatever came of it is taken away. When
+ * nothing can have come of it, whoever waits for the start asks the new shim.
+ */
 async function endInterruptedStart(parts: PodParts, container: ContainerRecord): Promise<void> {
+  if (parts.repeatableStarts.has(container.id) && !hasBegun(parts, container)) return
   killStartingRuntime(parts.layout.container(container.id).bundle)
   await parts.cgroups.kill(container.cgroup)
   const message = 'its start was interrupted: the shim died'
@@ -139,6 +146,12 @@ async function endInterruptedStart(parts: PodParts, container: ContainerRecord):
   clearRuntime(parts, container).catch((error) => {
     parts.log.warn({ container: container.id, error: messageOf(error) }, 'cannot clear the OCI runtime yet')
   })
+}
+
+/** Whether the shim that is gone may have had the OCI runtime do anything for the container. */
+function hasBegun(parts: PodParts, { id, sandboxId }: ContainerRecord): boolean {
+  const { command } = parts.handlers.of(getSandbox(parts, sandboxId))
+  return hasStartingRuntime(parts.layout.container(id).bundle) || existsSync(join(command.root, id))
 }
 
 /** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */

@@ -19,7 +19,8 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
     async (setStage) => {
       // Before its start is on record: what is on record as starting without being known to a new shim counts as interrupted.
       setStage('waiting for its shim')
-      const shim = await parts.shims.get(getSandbox(parts, container.sandboxId).shim)
+      const { shim: shimName } = getSandbox(parts, container.sandboxId)
+      const shim = await parts.shims.get(shimName)
       const { state } = getContainer(parts, container.id)
       // The answer to the first request was lost, together with berthd or with its client.
       if (state.phase === 'running') return
@@ -36,7 +37,20 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
       setStage('asking NRI plugins')
       await askPlugins(parts, container)
       setStage('waiting for the OCI runtime')
-      await finishStart(parts, shim, container)
+      parts.repeatableStarts.add(container.id)
+      try {
+        await finishStart(parts, shim, container)
+      } catch (error) {
+        if (!isUnavailable(error)) throw error
+        setStage('waiting for another shim')
+        const next = await parts.shims.get(shimName)
+        parts.repeatableStarts.delete(container.id)
+        // Whoever took its containers up has put an end to a start that had begun.
+        if (getContainer(parts, container.id).state.phase !== 'starting') throw error
+        await finishStart(parts, next, container)
+      } finally {
+        parts.repeatableStarts.delete(container.id)
+      }
     },
     () => failedPrecondition(`container "${container.id}" is being started`),
   )
@@ -70,10 +84,14 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
     faultPoint('start-container:running')
   } catch (error) {
     // The shim has died meanwhile: what became of the start is found out by whoever takes its containers up again.
-    if (error instanceof BerthError && error.code === 'unavailable') throw error
+    if (isUnavailable(error)) throw error
     if (parts.containers.get(container.id)?.state.phase === 'starting') await parts.cgroups.kill(container.cgroup)
     failed(parts, container, error)
   }
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof BerthError && error.code === 'unavailable'
 }
 
 /** What is on record as not started does not run: the caller has seen to that. */

@@ -44,12 +44,17 @@ export class ShimClient implements Disposable {
   }
 
   /**
-   * Connects to the shim at `socket`. Throws ENOENT or ECONNREFUSED when there is none, unavailable when it went away or was
-   * killed because it does not answer, failed-precondition when it is newer than this berthd.
+   * Connects to the shim at `socket`. Throws ENOENT or ECONNREFUSED when there is none, unavailable when it went away meanwhile
+   * or was killed because it does not answer, failed-precondition when it is newer than this berthd.
    */
   static async connect(socket: string, listener: ShimListener): Promise<ShimClient> {
     const stream = connect(socket)
-    await new Promise<void>((resolve, reject) => stream.once('connect', resolve).once('error', reject))
+    await new Promise<void>((resolve, reject) => stream.once('connect', resolve).once('error', reject)).catch(
+      (error) => {
+        // It died between the connection's place in its queue and its accept(2).
+        throw errnoOf(error) === 'ECONNRESET' ? unavailable('the shim went away', error) : error
+      },
+    )
     let client: ShimClient
     try {
       client = new ShimClient(stream, listener)

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
 import { readProcessStat } from '../linux/process-stat.ts'
@@ -16,6 +16,11 @@ export function recordStartingRuntime(bundle: string, pid: number): void {
 /** The runtime has ended. */
 export function forgetStartingRuntime(bundle: string): void {
   rmSync(file(bundle), { force: true })
+}
+
+/** Whether a shim that is gone has had the runtime start the container, as far as the runtime has not come to its end. */
+export function hasStartingRuntime(bundle: string): boolean {
+  return existsSync(file(bundle)) || findRuntime(bundle) !== undefined
 }
 
 /** Kills the runtime that is starting a container, with all that it started in its session; nothing when there is none. */
