@@ -81,6 +81,8 @@ async function run(world: CrashWorld, crash: CrashCase): Promise<void> {
   } catch (error) {
     const failure = new Error(`${nameOf(crash)}: ${messageOf(error)}`, { cause: error })
     results.push({ crash, ms: performance.now() - started, error: failure })
+    // At once: the runner tells of it at the end alone, many minutes later.
+    console.error(failure.message)
     throw failure
   }
 }

@@ -32,10 +32,11 @@ export class RemoteSession {
   /** @param keep whether stdout is kept as text; its hash is made anyway */
   static async open(url: string, { keep = true } = {}): Promise<RemoteSession> {
     const session = new RemoteSession(url, keep)
-    await eventually('the WebSocket opens', () => {
-      if (session.closed) throw new Error('it was closed')
-      return session.#socket.readyState === WebSocket.OPEN || undefined
+    const state = await eventually('the WebSocket opens', () => {
+      if (session.closed) return 'closed'
+      return session.#socket.readyState === WebSocket.OPEN ? 'open' : undefined
     })
+    if (state === 'closed') throw new Error('the WebSocket was closed before it opened')
     return session
   }
 

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ContainerState, PodSandboxState } from '../../../src/gen/cri_pb.ts'
@@ -7,7 +7,7 @@ import { listMountPoints } from '../../../src/linux/mount-facts.ts'
 import { Berthd } from '../../harness/berthd.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { FaultFolder } from '../../harness/fault-folder.ts'
-import { type MachineState, pidsOf } from '../../harness/machine-state.ts'
+import { differences, type MachineState, pidsOf } from '../../harness/machine-state.ts'
 import { PodClient } from '../../harness/pod.ts'
 
 /** A berthd with fault points, and a pod whose container prints numbers, which must not notice anything. */
@@ -40,7 +40,7 @@ export class CrashWorld {
     world.#neighbour = await client.runContainer(world.#pod, client.containerConfig('counter', script))
     world.#neighbourLog = (await client.status(world.#neighbour)).logPath
     await world.neighbourGoesOn()
-    world.#empty = berthd.snapshot()
+    world.#empty = await steady(() => berthd.snapshot())
     return world
   }
 
@@ -94,6 +94,8 @@ export class CrashWorld {
     const living = this.#containersWithProcesses()
     const mounts = new Set(listMountPoints())
     const { state: folder } = this.berthd.place
+    // The init of a shared PID namespace is in a cgroup with the id of its sandbox, as long as that is ready.
+    const isReady = (id: string) => items.some((each) => each.id === id && each.state === PodSandboxState.SANDBOX_READY)
     return [
       ...containers.flatMap(({ id, state }) => {
         const runs = state === ContainerState.CONTAINER_RUNNING
@@ -101,7 +103,7 @@ export class CrashWorld {
         return [`container ${id} ${runs ? 'runs' : 'does not run'} and has ${living.has(id) ? '' : 'no '}processes`]
       }),
       ...[...living].flatMap((id) =>
-        containers.some((each) => each.id === id) ? [] : [`nobody lists ${id}, it runs`],
+        containers.some((each) => each.id === id) || isReady(id) ? [] : [`nobody lists ${id}, it runs`],
       ),
       ...items.flatMap(({ id, state }) => {
         const ready = state === PodSandboxState.SANDBOX_READY
@@ -120,6 +122,13 @@ export class CrashWorld {
       return found?.[1] === undefined || isZombie(pid) ? [] : [found[1]]
     })
     return new Set(ids)
+  }
+
+  /** Of the pods that are gone, as the kubelet does: the next one writes to the same files. */
+  removeLogs(): void {
+    const logs = join(this.berthd.place.folder, 'logs')
+    const gone = readdirSync(logs).filter((name) => !this.#neighbourLog.startsWith(`${join(logs, name)}/`))
+    for (const name of gone) rmSync(join(logs, name), { recursive: true })
   }
 
   /** The neighbour alone is there, as at the beginning, also in the open files of berthd and its shims. */
@@ -141,16 +150,24 @@ export class CrashWorld {
     })
   }
 
-  /** How many descriptors berthd has, by what they are. */
-  descriptors(): Readonly<Record<string, number>> {
-    const counts: Record<string, number> = {}
-    for (const target of descriptorsOf(this.berthd.pid)) {
-      const kind = target.startsWith('/') ? 'file' : target.replace(/:\[\d+\]$/, '')
-      // Connections of clients and to registries come and go.
-      if (kind !== 'socket') counts[kind] = (counts[kind] ?? 0) + 1
-    }
-    return counts
+  /** What berthd has open, files by their paths and others by their kinds, each as often as it is open. */
+  descriptors(): readonly string[] {
+    const kinds = descriptorsOf(this.berthd.pid).map((target) => target.replace(/:\[\d+\]$/, ''))
+    // Connections of clients and to registries come and go.
+    return kinds.filter((kind) => kind !== 'socket').sort()
   }
+}
+
+/** The first state that is the same twice: a process that the neighbour is about to start looks like itself for a moment. */
+async function steady(look: () => MachineState): Promise<MachineState> {
+  let last = look()
+  await eventually('nothing changes', () => {
+    const now = look()
+    const same = differences(last, now).length === 0
+    last = now
+    return same || undefined
+  })
+  return last
 }
 
 function descriptorsOf(pid: number): string[] {
