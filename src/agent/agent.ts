@@ -196,17 +196,23 @@ export class Agent {
   async #hearEvents(signal: AbortSignal): Promise<void> {
     const { access, time, manifests } = this.#options
     while (!signal.aborted) {
+      const ended = new AbortController()
+      // One that has no events says so at once.
+      void time.wait(2000, ended.signal).then(() => {
+        this.#hearsEvents = !ended.signal.aborted
+      })
       try {
         for await (const event of access.cri.runtime.getContainerEvents({}, { signal })) {
           const { labels = {} } = event.podSandboxStatus ?? {}
-          this.#hearsEvents = true
           if (labels[agentLabel] === manifests) {
             this.#workers.get(`${podNamespaceOf(labels)}/${podNameOf(labels)}`)?.poke()
           }
         }
       } catch (error) {
-        this.#hearsEvents = false
         if (error instanceof CriError && error.codeName === 'UNIMPLEMENTED') return
+      } finally {
+        ended.abort()
+        this.#hearsEvents = false
       }
       await time.wait(1000, signal)
       // What happened meanwhile was not heard.

@@ -31,7 +31,10 @@ test('a verdict takes as many outcomes in a row as its threshold', () => {
 const probed = (probes: object, spec: object = {}) =>
   podManifest({ ...spec, containers: [{ name: 'main', image: 'app:1', ...probes }] })
 
-const ask = (word: string) => ({ exec: { command: [word] }, periodSeconds: 10 })
+/** Of the probes here; nothing else waits for so long. */
+const periodMs = 7000
+
+const ask = (word: string) => ({ exec: { command: [word] }, periodSeconds: periodMs / 1000 })
 
 /** What the container answers to its probes, by word; everything is well unless said otherwise. */
 function answers(set: AgentSetup): Map<string, number> {
@@ -47,8 +50,10 @@ const asked = (set: AgentSetup, word: string) =>
 async function passUntil(set: AgentSetup, what: string, condition: () => boolean): Promise<void> {
   for (let periods = 0; !condition(); periods++) {
     assert.ok(periods < 20, `not within 20 periods: ${what}`)
+    await set.seen('the next probe is due', () => condition() || set.time.isAwaited(periodMs))
+    if (condition()) return
     const before = set.runtime.calls.length
-    set.time.advance(10_000)
+    set.time.advance(periodMs)
     await set.until('the probe is asked', () => set.runtime.calls.length > before)
   }
 }
