@@ -1,5 +1,5 @@
 /**
- * Makes an image out of files of this machine and pushes it, for bench/pull.ts:
+ * Makes an image out of files of this machine and pushes it, for the case `pull`:
  *
  *     node bench/push-image.ts 127.0.0.1:5099/bench/six:v1 --layers 6 --files 10000 --mib 700 /usr
  *

@@ -1,11 +1,18 @@
 import { execFileSync } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { peakMemoryDuring } from '../machine/peak-memory.ts'
 import { runtimeSecondsOf } from '../machine/runtime-usage.ts'
 import { type Bench, type Case, interleaved } from '../run/bench.ts'
 import type { Metric } from '../run/measurements.ts'
 
 const time: Metric = { id: 'pull.time', title: 'pull + unpack', unit: 's', better: 'lower' }
 const cpu: Metric = { id: 'pull.cpu', title: 'pull + unpack, CPU of the runtime', unit: 'CPU s', better: 'lower' }
+const peak: Metric = {
+  id: 'pull.peak',
+  title: 'pull + unpack, peak memory of the daemon',
+  unit: 'MiB',
+  better: 'lower',
+}
 
 const mostRounds = 7
 
@@ -29,13 +36,17 @@ export const pull: Case = {
         await sleep(1000)
         execFileSync('sync')
         let seconds = 0
-        const cpuSeconds = await runtimeSecondsOf(endpoint, async () => {
-          const start = performance.now()
-          await cri.image.pullImage({ image })
-          seconds = (performance.now() - start) / 1000
+        let cpuSeconds = 0
+        const peakMib = await peakMemoryDuring(endpoint, async () => {
+          cpuSeconds = await runtimeSecondsOf(endpoint, async () => {
+            const start = performance.now()
+            await cri.image.pullImage({ image })
+            seconds = (performance.now() - start) / 1000
+          })
         })
         bench.measurements.add(of(time, name, bench.options.pullImages), endpoint.name, seconds)
         bench.measurements.add(of(cpu, name, bench.options.pullImages), endpoint.name, cpuSeconds)
+        bench.measurements.add(of(peak, name, bench.options.pullImages), endpoint.name, peakMib)
         const { image: present } = await cri.image.imageStatus({ image })
         if (!present) throw new Error(`${endpoint.name}: ${image.image} is not there after it was pulled`)
         if (image.image === name) await cri.image.removeImage({ image })

@@ -1,10 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { crc32 } from 'node:zlib'
 import { dialSpdy } from '../../src/cli/streaming/dial.ts'
+import { peakMemoryDuring } from '../machine/peak-memory.ts'
 import { runtimeSecondsOf } from '../machine/runtime-usage.ts'
-import { serverOf } from '../machine/socket-server.ts'
 import { type Bench, type Case, interleaved } from '../run/bench.ts'
 import type { Endpoint } from '../run/endpoint.ts'
 import type { Metric } from '../run/measurements.ts'
@@ -116,19 +116,18 @@ interface Turn {
 }
 
 async function measure(bench: Bench, { endpoint, pod, transport, way, load }: Turn): Promise<void> {
-  const status = `/proc/${serverOf(endpoint.socket)}`
-  // proc_pid_clear_refs(5): 5 sets the peak to the present.
-  writeFileSync(`${status}/clear_refs`, '5')
   let seconds = 0
-  const cpuSeconds = await runtimeSecondsOf(endpoint, async () => {
-    const start = performance.now()
-    if (way.endsWith('.out')) await receive(endpoint, pod, { transport, way, load })
-    else await send(endpoint, pod, { transport, way, load })
-    seconds = (performance.now() - start) / 1000
+  let cpuSeconds = 0
+  const peak = await peakMemoryDuring(endpoint, async () => {
+    cpuSeconds = await runtimeSecondsOf(endpoint, async () => {
+      const start = performance.now()
+      if (way.endsWith('.out')) await receive(endpoint, pod, { transport, way, load })
+      else await send(endpoint, pod, { transport, way, load })
+      seconds = (performance.now() - start) / 1000
+    })
   })
   bench.measurements.add(metric(transport, way, 'rate'), endpoint.name, load.bytes / seconds / 1e6)
   bench.measurements.add(metric(transport, way, 'cpu'), endpoint.name, (cpuSeconds * 1e9) / load.bytes)
-  const peak = Number(/^VmHWM:\s*(\d+)/m.exec(readFileSync(`${status}/status`, 'utf8'))?.[1]) / 1024
   bench.measurements.add(metric(transport, way, 'peak'), endpoint.name, peak)
 }
 

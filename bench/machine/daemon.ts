@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { connect as connectSocket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { CriError, connect } from '../../src/client/index.ts'
 import type { Endpoint } from '../run/endpoint.ts'
 import { serverOf } from './socket-server.ts'
+import { isServed } from '../../src/lib/is-served.ts'
 
 /** Milliseconds. */
 const patience = 60_000
@@ -37,8 +36,10 @@ export async function startDaemon({ name, socket, start = '' }: Endpoint): Promi
   }
 }
 
+/** gRPC would wait longer and longer between its own attempts. */
 async function answers(socket: string): Promise<boolean> {
-  if (!(await accepts(socket))) return false
+  // gRPC would wait longer and longer between its own attempts.
+  if (!(await isServed(socket))) return false
   using cri = connect(`unix://${socket}`, { timeout: patience })
   try {
     await cri.runtime.version({})
@@ -47,18 +48,5 @@ async function answers(socket: string): Promise<boolean> {
     // It listens, but is not ready to serve.
     if (error instanceof CriError) return false
     throw error
-  }
-}
-
-/** gRPC would wait longer and longer between its own attempts. */
-async function accepts(path: string): Promise<boolean> {
-  const socket = connectSocket(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }

@@ -118,7 +118,7 @@ function readSignal(name: string | undefined, path: string): Signal {
   if (!name) return Signal.RUNTIME_DEFAULT
   // CRI's names have no + and -: SIGRTMIN+3 is SIGRTMINPLUS3.
   const signal = Signal[name.replace('+', 'PLUS').replace('-', 'MINUS') as keyof typeof Signal]
-  if (typeof signal === 'number' && /^SIG/.test(name)) return signal
+  if (typeof signal === 'number' && name.startsWith('SIG')) return signal
   throw invalidArgument(`${path}: "${name}" is not a signal such as SIGTERM or SIGUSR1`)
 }
 

@@ -1,8 +1,9 @@
 import { once } from 'node:events'
 import { chmodSync, mkdirSync, rmSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
+import { createServer, type Server, type Socket } from 'node:net'
 import { dirname } from 'node:path'
 import { failedPrecondition } from '../lib/errors.ts'
+import { isServed } from '../lib/is-served.ts'
 
 /**
  * Listens for plugins, on a socket that root alone can open. One that was left over is replaced; throws failed-precondition when
@@ -21,16 +22,4 @@ export async function listenForPlugins(path: string, onConnection: (stream: Sock
   await once(server, 'listening')
   chmodSync(path, 0o600)
   return server
-}
-
-async function isServed(path: string): Promise<boolean> {
-  const socket = connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync, readFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext } from 'node:test'
+import { isServed } from '../../src/lib/is-served.ts'
 import { eventually } from './eventually.ts'
 import { takeMachine } from './machine-lock.ts'
 import { assertAsBefore, type Belongings, type MachineState, machineState, pidsOf } from './machine-state.ts'
@@ -87,7 +87,7 @@ export class Berthd {
       `berthd serves at ${this.place.socket}`,
       async () => {
         if (started.exitCode !== null || started.signalCode !== null) return 'ended'
-        return (await canConnect(this.place.socket)) ? 'serves' : undefined
+        return (await isServed(this.place.socket)) ? 'serves' : undefined
       },
       40_000,
     ).then((outcome) => {
@@ -193,17 +193,4 @@ export class Berthd {
 /** Node has it since 21.7 (TestContext.passed), @types/node does not yet. */
 function hasPassed(t: TestContext): boolean {
   return (t as TestContext & { readonly passed: boolean }).passed
-}
-
-/** Whether something listens on a unix socket. */
-async function canConnect(path: string): Promise<boolean> {
-  const socket = connect(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
-  }
 }
