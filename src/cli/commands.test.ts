@@ -1,59 +1,11 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, mkdtempDisposableSync, readFileSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { statusError } from '../client/testing/serve.ts'
 import { berth } from './testing/berth.ts'
-import { FakeRuntime } from '../client/testing/fake-runtime.ts'
-
-const sandbox = {
-  metadata: { name: 'web', namespace: 'shop', uid: 'u-1' },
-  labels: { 'io.kubernetes.pod.name': 'web', 'io.kubernetes.pod.namespace': 'shop', 'io.kubernetes.pod.uid': 'u-1' },
-}
-const container = {
-  metadata: { name: 'nginx' },
-  image: { image: 'docker.io/library/nginx:1' },
-  log_path: 'nginx/0.log',
-  labels: sandbox.labels,
-}
-
-/** A fake runtime, the config files, and a `berth` that talks to it. */
-async function setUp(overrides: Parameters<typeof FakeRuntime.serve>[0] = {}) {
-  const folder = mkdtempDisposableSync(join(tmpdir(), 'berth-cli-'))
-  const runtime = await FakeRuntime.serve(overrides)
-  const file = (name: string, content: unknown) => {
-    const path = join(folder.path, name)
-    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
-    return path
-  }
-  return {
-    runtime,
-    file,
-    logs: join(folder.path, 'logs'),
-    pod: file('sandbox.json', { ...sandbox, log_directory: join(folder.path, 'logs') }),
-    container: file('container.json', container),
-    berth: (...args: string[]) => berth(runtime.endpoint, args),
-    async [Symbol.asyncDispose]() {
-      await runtime[Symbol.asyncDispose]()
-      folder.remove()
-    },
-  }
-}
-
-/** The same with a pod "web" that runs a container "nginx". */
-async function setUpPod() {
-  const set = await setUp()
-  await set.berth('runp', set.pod)
-  await set.berth('create', 'web', set.container, set.pod)
-  await set.berth('start', 'nginx')
-  set.runtime.calls.length = 0
-  return set
-}
-
-const a1 = 'a1'.padEnd(64, '0')
-const b2 = 'b2'.padEnd(64, '0')
+import { a1, b2, container, sandbox, setUp, setUpPod } from './testing/set-up.ts'
 
 test('the walk through a pod: runp, create, start, stop, rm, stopp, rmp', async () => {
   await using set = await setUp()
@@ -352,73 +304,4 @@ test('help lists every command, and the version is that of the package', async (
     assert.match(stdout, new RegExp(`^ {2}${verb}[ |]`, 'm'))
   const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
   assert.equal((await berth('', ['--version'])).stdout, `${version}\n`)
-})
-
-test('-o wide, name and jsonpath of pods and containers', async () => {
-  await using set = await setUpPod()
-  assert.match(
-    (await set.berth('pods', '-o', 'wide')).stdout,
-    /RUNTIME +IP +CONTAINERS +UID\na1.* 10\.0\.0\.9 +1\/1 +u-1\n/,
-  )
-  assert.equal((await set.berth('pods', '-o', 'name')).stdout, 'shop/web\n')
-  assert.match((await set.berth('ps', '-o', 'wide')).stdout, /EXIT +REASON +LOG\n.*nginx\/0\.log\n/)
-  assert.equal((await set.berth('ps', '-o', 'name')).stdout, 'shop/web/nginx\n')
-  const ids = await set.berth('ps', '-o', 'jsonpath={range .containers[*]}{.metadata.name}={.state}{"\\n"}{end}')
-  assert.equal(ids.stdout, 'nginx=CONTAINER_RUNNING\n')
-  assert.equal((await set.berth('inspect', 'nginx', '-o', 'jsonpath=.status.id')).stdout, `${b2}\n`)
-  const refused = await set.berth('pods', '-o', 'xml')
-  assert.match(
-    `${refused.code} ${refused.stderr}`,
-    /^1 .*The formats are table, json, yaml, wide, name, jsonpath=TEMPLATE/,
-  )
-})
-
-test('what -o name prints, other commands take', async () => {
-  await using set = await setUpPod()
-  const name = (await set.berth('ps', '-o', 'name')).stdout.trim()
-  assert.equal((await set.berth('stop', name)).stdout, `${b2}\n`)
-  set.runtime.images = [{ id: 'sha256:aa', repoTags: ['docker.io/library/x:1'], repoDigests: [] }]
-  assert.equal((await set.berth('images', '-o', 'name')).stdout, 'docker.io/library/x:1\n')
-})
-
-test('berth config: the defaults, a check, what is in force and why', async () => {
-  await using set = await setUp({
-    runtime: {
-      status: () => ({ info: { info: JSON.stringify({ config: { cgroup_parent: '/mine', trace: true } }) } }),
-    },
-  })
-  assert.match((await set.berth('config', 'default')).stdout, /^# .*\nroot = "\/var\/lib\/berth"\n/)
-  const file = set.file('config.toml', '[cni]\nconf_dir = "/x"\n')
-  assert.equal((await set.berth('config', 'check', file)).stdout, `${file} is valid.\n`)
-  assert.match((await set.berth('config', 'show', '-c', file)).stdout, /^\[cni\]\nconf_dir = "\/x"$/m)
-  const { stdout } = await set.berth('config', 'show', '--origin', '-c', file)
-  assert.match(stdout, /^cni\.conf_dir = "\/x" +\S+config\.toml:2$/m)
-  assert.match(stdout, /^trace = false +default$/m)
-  assert.equal((await set.berth('config', 'show', '--running')).stdout, 'cgroup_parent = "/mine"\ntrace = true\n')
-  const bad = await set.berth('config', 'check', set.file('bad.toml', 'tracee = true\n'))
-  assert.match(`${bad.code} ${bad.stderr}`, /^1 berth: .*bad\.toml is not valid: tracee: .*did you mean "trace"\?/)
-  const none = await set.berth('config', 'check', '/nowhere.toml')
-  assert.match(`${none.code} ${none.stderr}`, /^1 .*\/nowhere\.toml cannot be read/)
-})
-
-test('update and checkpoint pass on what was asked for', async () => {
-  const asked: string[] = []
-  const set = await setUp({
-    runtime: {
-      listContainers: () => ({ containers: [{ id: b2, metadata: { name: 'nginx' } }] }),
-      updateContainerResources: ({ containerId, linux }) => {
-        asked.push(`${containerId === b2} ${linux?.memoryLimitInBytes} ${linux?.cpuQuota} ${linux?.cpusetCpus}`)
-        return {}
-      },
-      checkpointContainer: ({ location, timeout }) => {
-        asked.push(`${location} ${timeout}`)
-        return {}
-      },
-    },
-  })
-  await using _ = set
-  assert.equal((await set.berth('update', '--memory', '5', '--cpuset-cpus', '0-1', b2)).stdout, `${b2}\n`)
-  assert.equal((await set.berth('checkpoint', '--export', '/x/../dump.tar', '--timeout', '9', b2)).code, 0)
-  assert.deepEqual(asked, ['true 5 0 0-1', '/dump.tar 9'])
-  assert.match((await set.berth('update', b2)).stderr, /say what is to change/)
 })

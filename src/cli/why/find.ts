@@ -8,7 +8,7 @@ import { explainContainer } from './explain-container.ts'
 import { explainImage } from './explain-image.ts'
 import { explainPod, explainUnlistedPod, type UnlistedPod } from './explain-pod.ts'
 import type { Explanation } from './explanation.ts'
-import { readPod } from './pod-facts.ts'
+import { readPod, undefinedIfGone } from './pod-facts.ts'
 import { type CallSubject, readRuntimeReport, type RuntimeReport } from './runtime-report.ts'
 
 /** All that the runtime lists, and what it reports of its work. */
@@ -46,7 +46,9 @@ export async function explain(cli: Cli, query: string): Promise<Explanation[]> {
 export async function explainAll(cli: Cli): Promise<Explanation[]> {
   const known = await readAll(cli)
   const explanations: Explanation[] = []
-  for (const { id } of known.sandboxes) explanations.push(...(await explainPodNamed(cli, known, id)))
+  for (const { id } of known.sandboxes) {
+    explanations.push(...((await explainPodNamed(cli, known, id).catch(undefinedIfGone)) ?? []))
+  }
   for (const pod of unlistedPods(known)) explanations.push(explainUnlistedPod(pod, known.report))
   const ownImages = [...known.report.calls, ...known.report.failures].filter(({ pod, image }) => !pod && image)
   for (const image of new Set(ownImages.map(({ image }) => image ?? ''))) {

@@ -1,4 +1,4 @@
-import { type Container, ContainerState, type PodSandbox, PodSandboxState } from '../../client/index.ts'
+import { type Container, ContainerState, CriError, type PodSandbox, PodSandboxState } from '../../client/index.ts'
 import type { Cli } from '../cli.ts'
 import { parseInfo } from '../format/json.ts'
 import { lastLines } from '../logs/last-lines.ts'
@@ -69,7 +69,8 @@ function attemptsOf(containers: readonly Container[], name: string): Container[]
 }
 
 async function readContainer(cli: Cli, attempts: readonly Container[]): Promise<ContainerFacts | undefined> {
-  const [newest, ...earlier] = await Promise.all(attempts.map((container) => readAttempt(cli, container)))
+  const read = await Promise.all(attempts.map((container) => readAttempt(cli, container).catch(undefinedIfGone)))
+  const [newest, ...earlier] = read.filter((attempt) => attempt !== undefined)
   return newest && { ...newest, earlier }
 }
 
@@ -95,6 +96,11 @@ async function readAttempt(cli: Cli, { id, metadata, image }: Container): Promis
     ...(trouble && { trouble }),
     lastLines: state === 'exited' && status?.logPath ? await lastLines(status.logPath, shownLines) : [],
   }
+}
+
+/** What was listed may have been removed since. */
+export function undefinedIfGone(error: unknown): undefined {
+  if (!(error instanceof CriError && error.codeName === 'NOT_FOUND')) throw error
 }
 
 const stateNames: Readonly<Record<number, ContainerFacts['state']>> = {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { ContainerState, type ContainerStatus, PodSandboxState } from '../../client/index.ts'
-import type { FakeHandlers } from '../../client/testing/serve.ts'
+import { type FakeHandlers, statusError } from '../../client/testing/serve.ts'
 import { berth } from '../testing/berth.ts'
 import { FakeRuntime, now } from '../../client/testing/fake-runtime.ts'
 
@@ -193,4 +193,16 @@ test('a name that means nothing is an error that says where to look', async () =
   const { code, stderr } = await why({}, 'nobody')
   assert.equal(code, 1)
   assert.match(stderr, /nothing is known of "nobody".*berth pods/)
+})
+
+test('what is removed while it is looked at is left out', async () => {
+  const gone = () => {
+    throw statusError('NOT_FOUND', 'it is gone')
+  }
+  const listPodSandbox = () => ({ items: [{ id: s1, metadata: pod, createdAt: 1n }] })
+  await using fake = await FakeRuntime.serve({
+    runtime: { status: () => ({}), listPodSandbox, podSandboxStatus: gone },
+  })
+  const { code, stdout } = await berth(fake.endpoint, ['why'])
+  assert.match(`${code} ${stdout}`, /^0 All pods and containers are well/)
 })
