@@ -38,14 +38,20 @@ const neededForTests = [
   { what: 'ip', package: 'iproute2', present: () => hasProgram('ip') },
 ]
 
+const neededForPackaging = [{ what: 'debootstrap', package: 'debootstrap', present: () => hasProgram('debootstrap') }]
+
 /** Installs what is missing. Throws an Error with a message for the user when that cannot be done. */
-export async function setup({ tests = false } = {}) {
+export async function setup({ tests = false, packaging = false } = {}) {
   if (process.platform !== 'linux') throw new Error('Berth runs on Linux only.')
   if (process.getuid() !== 0) {
     throw new Error('Berth needs root: it mounts file systems and makes namespaces. Try: sudo npm start')
   }
   await installNpmPackages()
-  await installDebianPackages(tests ? [...needed, ...neededForTests] : needed)
+  await installDebianPackages([
+    ...needed,
+    ...(tests || packaging ? neededForTests : []),
+    ...(packaging ? neededForPackaging : []),
+  ])
 }
 
 /** The Node that runs Berth: the one from the lockfile, or the machine's own when it is new enough. */

@@ -4,6 +4,7 @@
  *
  *     npm test                                   everything
  *     npm test -- test/integration/x.test.ts     these files
+ *     npm run test:package                       those of test/packaging, which are not in the others: they take a new Debian
  */
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync } from 'node:fs'
@@ -19,7 +20,7 @@ function testFiles(folder) {
   return (
     names
       // The soak (`npm run soak`) is not yet steady enough for every run.
-      .filter((name) => name.endsWith('.test.ts') && !name.startsWith('soak'))
+      .filter((name) => name.endsWith('.test.ts') && !/^(soak|packaging)/.test(name))
       .map((name) => join(folder, name))
       .sort()
   )
@@ -42,9 +43,10 @@ function runTests(node, what, files, concurrency) {
 }
 
 try {
-  await setup({ tests: true })
+  const packaging = process.argv[2] === '--package'
+  await setup({ tests: true, packaging })
   const node = findNode()
-  const given = process.argv.slice(2)
+  const given = packaging ? testFiles('test/packaging') : process.argv.slice(2)
   if (given.length > 0) {
     process.exit(runTests(node, 'The given tests', given, 1) ? 0 : 1)
   }
