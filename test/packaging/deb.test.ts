@@ -30,7 +30,7 @@ test('the Debian package: install, run a pod, upgrade, remove, install again, pu
     debian.run(`sed -i 's|^# cgroup_parent = .*|cgroup_parent = "/${debian.mark}"|' /etc/berth/config.toml`)
     assert.match(debian.run('berth config check'), /is valid/)
     assert.match(debian.run('berth config show --origin'), new RegExp(`${debian.mark}.*config\\.toml`))
-    debian.run('/etc/init.d/berth restart')
+    debian.run('/etc/init.d/berth start')
     await eventually('berthd serves', () => debian.try('berth version').exitCode === 0 || undefined, 30_000)
   })
 
@@ -41,10 +41,9 @@ test('the Debian package: install, run a pod, upgrade, remove, install again, pu
     debian.run('berth load /root/hello')
     debian.run('berth run -f /usr/share/doc/berth/examples/hello.yaml')
     await eventually('the pod prints', () => debian.run('berth logs hello/counter').includes('hello 2 ') || undefined)
-    assert.match(
-      debian.run('. /usr/share/bash-completion/completions/berth 2>&1 || true; berth __complete -- lo'),
-      /logs/,
-    )
+    const completion = '/usr/share/bash-completion/completions/berth'
+    assert.match(debian.run(`bash -c '. ${completion} && complete -p berth'`), /-F _berth berth/)
+    assert.match(debian.run('berth __complete -- lo'), /^logs\t/m)
   })
 
   const container = { pid: '', started: '' }
@@ -78,7 +77,7 @@ test('the Debian package: install, run a pod, upgrade, remove, install again, pu
     assert.ok(!existsSync(join(debian.folder, 'usr/bin/berth')))
     assert.ok(!debian.processes().some((line) => line.includes('berthd.js')), 'berthd has ended')
     assert.equal(startOf(container.pid), container.started)
-    debian.run(`dpkg -i /${second}`)
+    debian.run(`dpkg -i /${second} && /etc/init.d/berth start`)
     await eventually('berthd serves', () => debian.try('berth version').exitCode === 0 || undefined, 30_000)
     assert.match(debian.run('berth ps'), /counter/)
     assert.ok(!existsSync(join(debian.folder, 'var/lib/berth/kept-program')))

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { repository } from '../harness/berthd.ts'
@@ -51,11 +51,8 @@ export class FreshRoot {
 
   static async make(): Promise<FreshRoot> {
     const folder = mkdtempSync(join(tmpdir(), 'berth-debian-'))
-    const cache = join(repository, 'build/debian')
     try {
-      check(['mkdir', '-p', cache])
-      const include = `--include=${depended.join(',')}`
-      check(['debootstrap', '--variant=minbase', `--cache-dir=${cache}`, include, 'bookworm', folder])
+      check(['cp', '-a', '--reflink=auto', `${pristineRoot()}/.`, folder])
       const namespaces = ['--mount', '--pid', '--net', '--ipc', '--uts', '--fork', '--kill-child']
       const process = spawn(
         'unshare',
@@ -118,6 +115,18 @@ export class FreshRoot {
     })
     rmSync(this.folder, { recursive: true, force: true })
   }
+}
+
+/** The folder with a Debian that nobody has entered; made once, and kept in build/. */
+function pristineRoot(): string {
+  const kept = join(repository, 'build/debian')
+  if (existsSync(kept)) return kept
+  const fresh = `${kept}.next`
+  rmSync(fresh, { recursive: true, force: true })
+  mkdirSync(fresh, { recursive: true })
+  check(['debootstrap', '--variant=minbase', `--include=${depended.join(',')}`, 'bookworm', fresh])
+  renameSync(fresh, kept)
+  return kept
 }
 
 function check([file = '', ...args]: readonly string[]): void {
