@@ -16,8 +16,8 @@ import { scenarios } from './faults/scenarios.ts'
  * noticed, and once the pod is removed the machine is as before.
  *
  * `npm run crash` runs all cases and prints the matrix; `npm run crash -- <word> …` those that have all the words in
- * `operation point victim`. `npm test` has the proven operations: each point with one victim, another
- * every day; BERTH_CRASH_SEED sets which.
+ * `operation point victim`. `npm test` has some of them, others every day: BERTH_CRASH_SEED sets
+ * which.
  */
 const words = process.env.BERTH_CRASH_CASES?.split(' ').filter((word) => word !== '' && word !== 'all')
 const today = Math.floor(Date.now() / 86_400_000)

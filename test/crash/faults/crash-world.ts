@@ -153,8 +153,8 @@ export class CrashWorld {
   /** What berthd has open, files by their paths and others by their kinds, each as often as it is open. */
   descriptors(): readonly string[] {
     const kinds = descriptorsOf(this.berthd.pid).map((target) => target.replace(/:\[\d+\]$/, ''))
-    // Connections of clients and to registries come and go.
-    return kinds.filter((kind) => kind !== 'socket').sort()
+    // Connections of clients and to registries come and go, and SQLite opens its files when it needs them.
+    return kinds.filter((kind) => kind !== 'socket' && !/\.db(-wal|-shm)?$/.test(kind)).sort()
   }
 }
 
