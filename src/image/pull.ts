@@ -117,11 +117,15 @@ async function fetchLayers(workshop: LayerWorkshop, request: ImportRequest, reso
   const slots = new Slots(request.parallelLayers)
   const stop = new AbortController()
   const signal = AbortSignal.any([request.signal, stop.signal])
-  const fetches = resolved.layers.map(async (wanted) => {
-    const { descriptor } = wanted
-    const layer = tracker.layer(descriptor.digest, descriptor.size)
+  const layers = resolved.layers.map((wanted) => {
+    const { digest, size } = wanted.descriptor
+    return { ...wanted, tracker: tracker.layer(digest, size) }
+  })
+  // The largest first: a large one that came last would be unpacked alone, on one CPU.
+  layers.sort((one, other) => other.descriptor.size - one.descriptor.size)
+  const fetches = layers.map(async (layer) => {
     try {
-      await fetchLayer(workshop, { ...wanted, source, image, slots, tracker: layer, signal })
+      await fetchLayer(workshop, { ...layer, source, image, slots, signal })
     } catch (error) {
       stop.abort(error)
       throw error
