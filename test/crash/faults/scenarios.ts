@@ -25,6 +25,7 @@ export const inTurns: ReadonlySet<Scenario> = new Set([
   kill,
   removeContainer,
   stopPodSandbox,
+  removePodSandbox,
 ])
 
 export const scenarios: readonly Scenario[] = [
