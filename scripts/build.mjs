@@ -8,8 +8,18 @@
  * of a pull) it looks for beside itself, built or unbuilt; so every such file has its name here.
  */
 import { spawnSync } from 'node:child_process'
-import { chmodSync, readdirSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import {
+  chmodSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { findNode, root } from './setup.mjs'
 
@@ -87,6 +97,27 @@ function emitTypes() {
     encoding: 'utf8',
   })
   if (result.status !== 0) throw new Error(`tsc: ${result.stdout}${result.stderr}`)
+  keepReachable(join(next, 'types'), 'client/index.d.ts')
+}
+
+/** Removes the declarations that the entry does not lead to: tsc writes those of every file that it has read. */
+function keepReachable(folder, entry) {
+  const reachable = new Set()
+  const visit = (path) => {
+    if (reachable.has(path)) return
+    reachable.add(path)
+    const text = readFileSync(path, 'utf8')
+    for (const [, file] of text.matchAll(/(?:from|import\()\s*['"](\.[^'"]+)\.[jt]s['"]/g)) {
+      visit(join(dirname(path), `${file}.d.ts`))
+    }
+  }
+  visit(join(folder, entry))
+  const below = () => readdirSync(folder, { recursive: true }).map((path) => join(folder, path))
+  for (const path of below()) if (path.endsWith('.d.ts') && !reachable.has(path)) rmSync(path)
+  // Deepest first; a folder that still has something stays.
+  for (const path of below().sort((a, b) => b.length - a.length)) {
+    if (statSync(path).isDirectory() && readdirSync(path).length === 0) rmdirSync(path)
+  }
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

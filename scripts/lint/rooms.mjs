@@ -34,7 +34,7 @@ const onlyThese = {
   cli: ['agent', 'manifest', 'client', 'doctor', 'config', 'mux', 'lib', 'gen'],
   agent: ['manifest', 'client', 'lib', 'gen'],
   manifest: ['client', 'lib', 'gen'],
-  client: ['lib', 'gen'],
+  client: ['mux', 'lib', 'gen'],
   doctor: ['network', 'oci', 'config', 'linux', 'lib'],
 }
 

@@ -56,7 +56,7 @@ const refused: readonly (readonly [path: string, text: string, why: RegExp])[] =
   ],
   ['src/agent/agent.ts', using('../pod/pods.ts'), /agent\/ may import only manifest, client, lib, gen, not pod\//],
   ['src/manifest/pod.ts', using('../agent/agent.ts'), /manifest\/ may import only client, lib, gen, not agent\//],
-  ['src/client/connect.ts', using('../linux/spawn.ts'), /client\/ may import only lib, gen, not linux\//],
+  ['src/client/connect.ts', using('../linux/spawn.ts'), /client\/ may import only mux, lib, gen, not linux\//],
   [
     'src/doctor/checks/x.ts',
     using('../../daemon/main.ts'),

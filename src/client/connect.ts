@@ -12,6 +12,8 @@ export interface ConnectOptions {
 
 /** A connection to a CRI runtime. Close it, or declare it with `using`: an open one keeps the process alive. */
 export interface CriConnection extends Disposable {
+  /** The runtime's endpoint, as it was given. */
+  readonly endpoint: string
   /** Pods and containers. */
   readonly runtime: ServiceClient<typeof RuntimeService>
   /** Images. */
@@ -46,6 +48,7 @@ export function connect(endpoint: string, options: ConnectOptions = {}): CriConn
     if (image !== runtime) image.grpc.close()
   }
   return Object.freeze({
+    endpoint,
     runtime: createServiceClient(RuntimeService, runtime, options.timeout),
     image: createServiceClient(ImageService, image, options.timeout),
     close,

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { resolveContainer } from '../resolve.ts'
-import { addTlsOptions, type TlsFiles } from '../streaming/tls-options.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
+import { addTlsOptions } from '../streaming/tls-options.ts'
 
 interface Options extends TlsFiles {
   readonly interactive?: true

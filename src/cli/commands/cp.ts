@@ -6,7 +6,8 @@ import type { Cli } from '../cli.ts'
 import { type Place, parsePlace } from '../copy/place.ts'
 import { printable } from '../format/printable.ts'
 import { resolveContainer } from '../resolve.ts'
-import { addTlsOptions, type TlsFiles } from '../streaming/tls-options.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
+import { addTlsOptions } from '../streaming/tls-options.ts'
 
 export function addCopy(program: Command, cli: Cli): void {
   const command = program

@@ -3,7 +3,8 @@ import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveContainer } from '../resolve.ts'
-import { addTlsOptions, type TlsFiles } from '../streaming/tls-options.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
+import { addTlsOptions } from '../streaming/tls-options.ts'
 
 interface Options extends TlsFiles {
   readonly sync?: true

@@ -5,9 +5,9 @@ import { ContainerState, type ContainerStatus, CriError } from '../../client/ind
 import { failedPrecondition, notFound } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { parseSince } from '../format/timestamp.ts'
-import { followLines } from '../logs/follow.ts'
+import { followLines } from '../../client/logs/follow.ts'
 import { LogPrinter } from '../logs/print.ts'
-import { tailPosition } from '../logs/tail.ts'
+import { tailPosition } from '../../client/logs/tail.ts'
 import { wholeNumber } from '../options.ts'
 import { resolveContainer } from '../resolve.ts'
 

@@ -4,7 +4,8 @@ import type { Command } from 'commander'
 import type { Cli } from '../cli.ts'
 import { resolvePod } from '../resolve.ts'
 import { parsePortPair } from '../streaming/port-pair.ts'
-import { addTlsOptions, type TlsFiles } from '../streaming/tls-options.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
+import { addTlsOptions } from '../streaming/tls-options.ts'
 
 interface Options extends TlsFiles {
   readonly address: string

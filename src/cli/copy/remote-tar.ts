@@ -2,8 +2,8 @@ import type { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { BerthError, messageOf, operationFailed } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
-import { openRemoteStreams, type RemoteStreams } from '../streaming/remote-streams.ts'
-import type { TlsFiles } from '../streaming/tls-options.ts'
+import { openRemoteStreams, type RemoteStreams } from '../../client/streaming/remote-streams.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 
 /** How much of what tar complains of is kept, in characters. */
 const keptWords = 4000

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises'
-import { parseLogLine } from './line.ts'
-import { LineReader } from './read-lines.ts'
-import { tailPosition } from './tail.ts'
+import { parseLogLine } from '../../client/logs/line.ts'
+import { LineReader } from '../../client/logs/read-lines.ts'
+import { tailPosition } from '../../client/logs/tail.ts'
 
 /** The last lines that a container wrote, as text; none when its log cannot be read (here). */
 export async function lastLines(path: string, count: number): Promise<string[]> {

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import type { Writable } from 'node:stream'
 import { parseTime } from '../format/timestamp.ts'
-import { type LogLine, parseLogLine } from './line.ts'
+import { type LogLine, parseLogLine } from '../../client/logs/line.ts'
 
 export interface PrintOptions {
   readonly stdout: Writable

@@ -4,9 +4,9 @@ import { messageOf, unavailable } from '../../lib/errors.ts'
 import { resetSocket } from '../../lib/reset-socket.ts'
 import type { MuxStream } from '../../mux/mux-stream.ts'
 import type { Cli } from '../cli.ts'
-import { dialSpdy } from './dial.ts'
+import { dialSpdy } from '../../client/streaming/dial.ts'
 import type { PortPair } from './port-pair.ts'
-import type { TlsFiles } from './tls-options.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 
 /**
  * Listens on `address` and carries each connection to the port in the pod until `server` is closed. Each has a streaming

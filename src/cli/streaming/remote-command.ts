@@ -2,8 +2,8 @@ import type { Readable, Writable } from 'node:stream'
 import { cancelled } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { DetachKeys } from './detach-keys.ts'
-import { openRemoteStreams, type RemoteStreams } from './remote-streams.ts'
-import type { TlsFiles } from './tls-options.ts'
+import { openRemoteStreams, type RemoteStreams } from '../../client/streaming/remote-streams.ts'
+import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 import { UserTerminal } from './user-terminal.ts'
 
 export interface RemoteCommand {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { DetachKeys } from './detach-keys.ts'
 import { parsePortPair } from './port-pair.ts'
-import { exitCodeOf } from './status.ts'
+import { exitCodeOf } from '../../client/streaming/status.ts'
 
 test('exit codes out of the error channel', () => {
   assert.equal(exitCodeOf('{"status":"Success"}'), 0)

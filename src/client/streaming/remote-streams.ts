@@ -2,7 +2,7 @@ import type { Readable, Writable } from 'node:stream'
 import type { SpdyConnection } from '../../mux/spdy/connection.ts'
 import { dialSpdy } from './dial.ts'
 import { exitCodeOf } from './status.ts'
-import type { TlsFiles } from './tls-options.ts'
+import type { TlsFiles } from './tls-files.ts'
 
 /** With it the outcome comes as a Status in JSON, and terminals can be resized. */
 const protocol = 'v4.channel.k8s.io'

@@ -6,7 +6,7 @@ import { messageOf, unavailable } from '../../lib/errors.ts'
 import { silentLogger } from '../../lib/log.ts'
 import { SpdyConnection } from '../../mux/spdy/connection.ts'
 import { defaultTransportLimits } from '../../mux/transport-limits.ts'
-import { type TlsFiles, tlsOptions } from './tls-options.ts'
+import { type TlsFiles, tlsOptions } from './tls-files.ts'
 
 /** How long the runtime may take to answer at the URL that it gave, in milliseconds. */
 const answerPatience = 10_000
