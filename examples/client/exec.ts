@@ -14,4 +14,4 @@ try {
   console.error(`${error.codeName}: ${error.message}`)
   process.exitCode = 1
 }
-process.stdin.unref()
+process.stdin.destroy()
