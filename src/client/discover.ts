@@ -1,6 +1,5 @@
-import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
-import { connect as connectSocket } from 'node:net'
+import { isServed } from '../lib/is-served.ts'
 import { CriError } from './cri-error.ts'
 import { socketPathOf } from './endpoint.ts'
 
@@ -45,17 +44,5 @@ function runtimeEndpointIn(path: string): string | undefined {
     return /^runtime-endpoint:[ \t]*(["']?)([^"'\s#]+)\1/m.exec(readFileSync(path, 'utf8'))?.[2]
   } catch {
     return undefined
-  }
-}
-
-async function isServed(path: string): Promise<boolean> {
-  const socket = connectSocket(path)
-  try {
-    await once(socket, 'connect')
-    return true
-  } catch {
-    return false
-  } finally {
-    socket.destroy()
   }
 }
