@@ -24,8 +24,8 @@ export interface Texts {
   readonly licenses: string
 }
 
-/** The programs in bin/, and the options that Node gets for them: a small nursery keeps the memory of berthd flat. */
-const programs = { berth: '', berthd: ' --max-semi-space-size=1' }
+/** The programs in bin/, and the options that Node gets for them; bin/berthd of the sources says why. */
+const programs = { berth: '', berthd: ' --max-semi-space-size=1 --heap-growing-percent=100' }
 
 const completionPlaces = {
   bash: 'bash-completion/completions/berth',

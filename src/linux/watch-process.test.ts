@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
-import { closeSync } from 'node:fs'
+import { closeSync, readdirSync, readFileSync } from 'node:fs'
 import { release } from 'node:os'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -51,4 +51,24 @@ test('a pid that means another process is not waited for', async () => {
 test('a process that is gone is not waited for', async () => {
   using reaper = new Reaper({ adopt: false })
   assert.equal(await watchProcess(reaper, 0x3fffff, () => true), undefined)
+})
+
+test('who gives up holds nothing of the process any more', async () => {
+  using reaper = new Reaper({ adopt: false })
+  const pid = orphan('sleep 30')
+  const pidfds = () =>
+    readdirSync('/proc/self/fd').filter((fd) => {
+      try {
+        return readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8').includes(`Pid:\t${pid}\n`)
+      } catch {
+        return false
+      }
+    })
+  const giveUp = new AbortController()
+  const watching = watchProcess(reaper, pid, () => true, undefined, giveUp.signal)
+  assert.equal(pidfds().length, 1)
+  giveUp.abort()
+  assert.equal(await watching, undefined)
+  assert.equal(pidfds().length, 0)
+  process.kill(pid, 'SIGKILL')
 })

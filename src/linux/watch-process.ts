@@ -18,12 +18,14 @@ const reapPatience = 2000
  *
  * @param isStill whether the pid still means that process; asked when there is no pidfd
  * @param held a pidfd that was opened while it ran; it is not taken over
+ * @param signal gives the waiting up, with undefined
  */
 export async function watchProcess(
   reaper: Reaper,
   pid: number,
   isStill: () => boolean,
   held?: number,
+  signal?: AbortSignal,
 ): Promise<ExitStatus | undefined> {
   const since = reaper.mark()
   const pidfd = held === undefined ? openIfThere(pid) : duplicate(held)
@@ -33,9 +35,10 @@ export async function watchProcess(
     const isOver = held !== undefined && hasEnded(pidfd) && !readProcessStat(pid)?.zombie
     if (isOver) return exitStatusOf(pidfd) ?? reaper.claim(pid)
     // As long as there is a process with this pid, what was reaped under it was another.
-    if (readProcessStat(pid)?.parent === process.pid) return await reaper.wait(pid)
+    if (readProcessStat(pid)?.parent === process.pid) return await Promise.race([reaper.wait(pid), aborted(signal)])
     if (held === undefined && !isStill() && !hasEnded(pidfd)) return undefined
-    await end(pidfd)
+    await end(pidfd, signal)
+    if (signal?.aborted) return undefined
     for (let waited = 0; waited < reapPatience; waited += interval) {
       const reaped = !readProcessStat(pid)?.zombie
       // This process may have become its parent meanwhile.
@@ -50,10 +53,18 @@ export async function watchProcess(
 }
 
 /** A pidfd can be read, as far as poll(2) goes, when its process has ended. */
-async function end(pidfd: number): Promise<void> {
+async function end(pidfd: number, signal: AbortSignal | undefined): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   using _ = new ReadableWatch(pidfd, resolve)
-  await promise
+  await Promise.race([promise, aborted(signal)])
+}
+
+/** Resolves when the signal aborts. */
+function aborted(signal: AbortSignal | undefined): Promise<undefined> {
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  if (signal?.aborted) resolve(undefined)
+  signal?.addEventListener('abort', () => resolve(undefined), { once: true })
+  return promise
 }
 
 function openIfThere(pid: number): number | undefined {

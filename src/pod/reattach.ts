@@ -154,15 +154,30 @@ function hasBegun(parts: PodParts, { id, sandboxId }: ContainerRecord): boolean 
   return hasStartingRuntime(parts.layout.container(id).bundle) || existsSync(join(command.root, id))
 }
 
-/** Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. */
+/** The containers that are watched for a shim, each once. */
+const watched = new WeakMap<ShimClient, Set<string>>()
+
+/**
+ * Waits for the process of a container in the place of its shim, which is not its parent, and has the shim end it. The watch ends
+ * with the shim: the next one gets its own.
+ */
 function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pid: number, startedAt: bigint): void {
   const { id } = container
+  const ids = watched.get(shim) ?? new Set()
+  if (ids.has(id)) return
+  watched.set(shim, ids.add(id))
+  const shimGone = new AbortController()
+  void shim.closed.then(() => shimGone.abort())
   const isStill = () => isFirstProcess(parts, container, { pid, startedAt })
-  endOf(parts, id, pid, isStill)
-    .then((status) => shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) }))
+  endOf(parts, id, pid, isStill, shimGone.signal)
+    .then(async (status) => {
+      if (shimGone.signal.aborted) return
+      await shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) })
+    })
     .catch((error) =>
       parts.log.warn({ container: id, error: messageOf(error) }, 'the end of a container cannot be recorded yet'),
     )
+    .finally(() => ids.delete(id))
 }
 
 /** How it ended is told by the kernel once: the shim may die before it is told, and another watch follows. */
@@ -171,11 +186,12 @@ async function endOf(
   id: string,
   pid: number,
   isStill: () => boolean,
+  signal: AbortSignal,
 ): Promise<ExitStatus | undefined> {
   const { bundle } = parts.layout.container(id)
   const known = readEnding(bundle)
   if (known) return known
-  const status = await watchProcess(parts.reaper, pid, isStill, parts.pipes.process(id))
+  const status = await watchProcess(parts.reaper, pid, isStill, parts.pipes.process(id), signal)
   if (status) writeEnding(bundle, status)
   return status
 }
