@@ -6,5 +6,6 @@ export function commentedOut(reference: string): string {
 }
 
 const head = `# Configuration of berthd. All keys are here, as comments, with their defaults. To set one, take the "# " away from its
-# line and from that of its [table]. Then: berth config check && systemctl restart berth (pods run on).
+# line and from that of its [table]. berthd reads the file when it changes; berth config check says whether it is valid. What is
+# marked "needs a restart" counts after systemctl restart berth (pods run on).
 `

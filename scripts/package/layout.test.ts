@@ -100,7 +100,7 @@ test('the configuration of the package has every key, and sets none', (t) => {
   const file = join(folder, 'config.toml')
   writeFileSync(file, text)
   assert.deepEqual(loadConfig(file, {}), loadConfig(undefined, {}))
-  assert.match(text, /^# cgroup_driver = "cgroupfs"$/m)
+  assert.match(text, /^# cgroup_driver = "cgroupfs" {2}# needs a restart$/m)
   assert.match(text, /^# \[shim\]$/m)
 })
 

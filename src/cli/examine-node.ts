@@ -1,11 +1,13 @@
 import { CriError } from '../client/index.ts'
 import { configFileOf } from '../config/config.ts'
 import { diagnose } from '../doctor/diagnose.ts'
-import { broken, type Diagnosis, ok } from '../doctor/diagnosis.ts'
+import { broken, type Diagnosis, ok, warning } from '../doctor/diagnosis.ts'
 import { type FixOutcome, fixAll } from '../doctor/fix.ts'
 import { thisMachine } from '../doctor/machine.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { Cli } from './cli.ts'
+import { notInForce } from './config-reading.ts'
+import { parseInfo } from './format/json.ts'
 
 export interface ExamineOptions {
   readonly fix?: true
@@ -39,7 +41,7 @@ async function look(cli: Cli, { config, registry, offline }: ExamineOptions): Pr
 async function askRuntime(cli: Cli): Promise<Diagnosis[]> {
   try {
     const { runtimeName, runtimeVersion } = await cli.cri.runtime.version({}, cli.ask)
-    const { status } = await cli.cri.runtime.status({}, cli.ask)
+    const { status, info } = await cli.cri.runtime.status({ verbose: true }, cli.ask)
     const unmet = (status?.conditions ?? []).filter((condition) => !condition.status)
     return [
       ok('runtime', `${runtimeName} ${runtimeVersion} answers`),
@@ -48,6 +50,13 @@ async function askRuntime(cli: Cli): Promise<Diagnosis[]> {
           found: [reason, message].filter((text) => text !== '').join(': '),
           why: 'the node is NotReady to the kubelet, and pods do not start',
           mend: 'the words above say what to do',
+        }),
+      ),
+      ...notInForce(parseInfo(info)['configReading']).map((found) =>
+        warning('configuration in force', {
+          found,
+          why: 'berthd does not run with what its file says',
+          mend: 'berth config check; then berth config reload, or systemctl restart berth (pods run on)',
         }),
       ),
     ]

@@ -24,7 +24,7 @@ export function settingsOf(config: Config, text: string): Setting[] {
 }
 
 /** The keys below all tables, and what they are set to. */
-function flatten(table: Readonly<Record<string, unknown>>, prefix = ''): [string, unknown][] {
+export function flatten(table: Readonly<Record<string, unknown>>, prefix = ''): [string, unknown][] {
   return Object.entries(table).flatMap(([name, value]): [string, unknown][] => {
     const key = `${prefix}${name}`
     if (value === undefined) return []

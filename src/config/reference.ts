@@ -6,8 +6,8 @@ import { exampleHandler, keyWords, tableWords } from './words.ts'
 const width = 120
 
 /**
- * Every key with what it is for and its default, as a configuration file: what berthd runs with when there is none. Keys without
- * a default are comments.
+ * Every key with what it is for, its default, and whether a change needs a restart, as a configuration file: what berthd runs
+ * with when there is none. Keys without a default are comments.
  */
 export function referenceFile(): string {
   const defaults = defaultConfig() as unknown as Record<string, unknown>
@@ -16,8 +16,10 @@ export function referenceFile(): string {
   for (const key of configKeys()) {
     const at = key.lastIndexOf('.')
     const [inTable, name] = [key.slice(0, Math.max(0, at)), key.slice(at + 1)]
-    const { text, example } = keyWords[key] ?? {}
-    const value = example === undefined ? stringify({ [name]: valueAt(defaults, key) }).trim() : `${name} = ${example}`
+    const { text, example, atStart } = keyWords[key] ?? {}
+    const setting =
+      example === undefined ? stringify({ [name]: valueAt(defaults, key) }).trim() : `${name} = ${example}`
+    const value = atStart ? `${setting}  # needs a restart` : setting
     const isComment = example !== undefined
     if (inTable !== table) {
       table = inTable

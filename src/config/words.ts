@@ -4,6 +4,8 @@ export interface KeyWords {
   readonly text?: string
   /** A value to show where the schema has no default: as TOML. It is then a comment. */
   readonly example?: string
+  /** A change of it counts from the next start of berthd on; that of any other key as soon as the file is read again. */
+  readonly atStart?: true
 }
 
 /** What is said of a table, in front of it. */
@@ -19,15 +21,17 @@ export const exampleHandler = 'crun'
 
 /** The words for each key of the schema, in the order in which they are shown. */
 export const keyWords: Readonly<Record<string, KeyWords>> = {
-  root: { text: 'Images and records; survives a reboot.' },
-  state: { text: 'Sockets, mounts, pipes, namespaces; gone after a reboot.' },
+  root: { text: 'Images and records; survives a reboot.', atStart: true },
+  state: { text: 'Sockets, mounts, pipes, namespaces; gone after a reboot.', atStart: true },
   socket: {
     text: 'Where CRI is served. Default: berth.sock in the state folder.',
     example: '"/run/berth/berth.sock"',
+    atStart: true,
   },
   admin_socket: {
     text: 'Where the admin API is served, for root alone. Default: admin.sock in the state folder.',
     example: '"/run/berth/admin.sock"',
+    atStart: true,
   },
   log_level: { text: 'debug, info, warn or error. The log is JSON, a line each, on stderr.' },
   cgroup_parent: {
@@ -40,6 +44,7 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
       'Who makes the cgroups of containers: the OCI runtime itself (cgroupfs), or systemd at its request, as the scopes ' +
       'cri-berth-<id>.scope in the pod\'s slice. It must be the kubelet\'s too; "systemd" is refused on a machine that was not ' +
       'booted with it.',
+    atStart: true,
   },
   pids_limit: {
     text: "How many processes a container may have; 0 for no limit (the kubelet's podPidsLimit limits the pod).",
@@ -70,7 +75,11 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     example: '"/usr/bin/crun"',
   },
   'runtime.args': { text: "Arguments before the runtime's own command.", example: '[]' },
-  'runtime.cgroup_driver': { text: 'Default of these two: the key of the same name above.', example: '"cgroupfs"' },
+  'runtime.cgroup_driver': {
+    text: 'Default of these two: the key of the same name above.',
+    example: '"cgroupfs"',
+    atStart: true,
+  },
   'runtime.pids_limit': { example: '0' },
   'runtime.pod_annotations': {
     text: 'Annotations of pods and containers that config.json gets, as globs. Default: none.',
@@ -105,30 +114,38 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     text:
       'Where the streams of exec, attach and port-forward are served; the kubelet, on this machine, is the one who comes for them. ' +
       'They come with a URL for one use, which is asked for on the CRI socket.',
+    atStart: true,
   },
-  'streaming.port': { text: '0 for any free port.' },
+  'streaming.port': { text: '0 for any free port.', atStart: true },
   'streaming.tls_cert': {
-    text: 'A certificate and its key, PEM: with these the URLs are https. No default: plain http.',
+    text:
+      'A certificate and its key, PEM: with these the URLs are https. No default: plain http. A reload reads the files again, so ' +
+      'that a renewed certificate is used.',
     example: '"/etc/berth/streaming.crt"',
+    atStart: true,
   },
-  'streaming.tls_key': { example: '"/etc/berth/streaming.key"' },
+  'streaming.tls_key': { example: '"/etc/berth/streaming.key"', atStart: true },
   'streaming.tls_client_ca': {
     text:
       'With this, only clients are served that show a certificate which one of these has signed; `berth exec` and its kin take one ' +
       'with --tls-cert and --tls-key. The kubelet shows none: not for the node of a cluster. No default.',
     example: '"/etc/berth/streaming-clients.crt"',
+    atStart: true,
   },
   'nri.enabled': {
     text: 'Plugins of the Node Resource Interface (docs/nri.md). Without any of them it costs nothing.',
+    atStart: true,
   },
   'nri.socket': {
     text: 'Where plugins connect; only root can. When another runtime serves there already, Berth leaves the socket to it.',
+    atStart: true,
   },
-  'nri.external_plugins': {},
+  'nri.external_plugins': { atStart: true },
   'nri.plugin_dir': {
     text: 'Plugins that berthd starts itself (executable files "NN-name"), and their configuration ("NN-name.conf" or "name.conf").',
+    atStart: true,
   },
-  'nri.plugin_config_dir': {},
+  'nri.plugin_config_dir': { atStart: true },
   'nri.registration_timeout_ms': {
     text: 'How long a plugin may take to register and to take in what there is, and to answer any other request.',
   },

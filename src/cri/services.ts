@@ -32,6 +32,8 @@ export interface About {
   readonly handlers: readonly HandlerFeatures[]
   /** The configuration in force, for `crictl info`. */
   readonly config: Readonly<Record<string, unknown>>
+  /** Where it was read, when, and what of the file is not in force. */
+  readonly configReading: object
 }
 
 export interface HandlerFeatures {

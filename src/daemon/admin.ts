@@ -7,6 +7,7 @@ import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
 import { metricsCalls } from './admin-metrics.ts'
+import type { LiveConfig } from './live-config.ts'
 import { orderCalls } from './admin-order.ts'
 
 /** The longest request body taken, in bytes. */
@@ -26,6 +27,7 @@ const maxBody = 64 * 1024
  *     POST /v1/gc                                           puts in order what can be; answers what there was
  *     GET  /v1/operations                                   what is being done with pods, since when, at which stage
  *     GET  /v1/calls                                        the calls under way, and those that failed last
+ *     POST /v1/config/reload                                reads the configuration file again
  *     POST /v1/tracing       { "on": true }                 traces calls from now on, or no more
  *     GET  /v1/traces                                       where the time of the last traced calls went
  */
@@ -34,6 +36,7 @@ export function createAdminServer(services: {
   readonly images: Images
   readonly traces: Traces
   readonly calls: Calls
+  readonly live: LiveConfig
 }): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
@@ -54,6 +57,7 @@ export function createAdminServer(services: {
     },
     'GET /v1/traces': async () => ({ traces: services.traces.list() }),
     'GET /v1/calls': async () => ({ calls: services.calls.underWay(), failures: services.calls.failures() }),
+    'POST /v1/config/reload': () => services.live.reload('the admin socket'),
     'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
   }
   return createServer(async (request, response) => {

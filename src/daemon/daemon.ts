@@ -4,17 +4,14 @@ import type { Server } from '@grpc/grpc-js'
 import { askVersion } from '../cri/ask-version.ts'
 import { CallGate } from '../cri/call-gate.ts'
 import { createCriServer, listen } from '../cri/server.ts'
-import type { HandlerFeatures } from '../cri/services.ts'
 import { Images } from '../image/images.ts'
 import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
-import type { Logger } from '../lib/log.ts'
-import { switchTracing } from '../lib/span.ts'
+import type { LevelledLogger } from '../lib/log.ts'
 import { limitArenas } from '../linux/allocator.ts'
 import { AttachWarmup } from '../linux/cgroup/attach-warmup.ts'
 import { detectCgroups } from '../linux/cgroup/cgroups.ts'
-import { defaultParent } from '../linux/cgroup/names.ts'
 import { GracePeriods } from '../linux/grace-periods.ts'
 import { keepDescriptors } from '../linux/close-on-exec.ts'
 import { takeLock } from '../linux/lock-file.ts'
@@ -32,7 +29,6 @@ import { Stats } from '../observe/stats.ts'
 import { Traces } from '../observe/traces.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import { makeFolders } from '../pod/folders.ts'
-import type { RuntimeHandlers } from '../pod/handlers.ts'
 import { Layout } from '../pod/layout.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
 import { Pods } from '../pod/pods.ts'
@@ -45,10 +41,14 @@ import { sandboxRecords } from '../state/sandbox-record.ts'
 import { Store } from '../state/store.ts'
 import { streamCommands } from '../streaming/commands/commands.ts'
 import { StreamingServer } from '../streaming/server.ts'
+import { about } from './about.ts'
 import { createAdminServer } from './admin.ts'
-import type { Config } from '../config/config.ts'
+import { followConfig } from './follow-config.ts'
 import { imageOptions } from './image-options.ts'
+import type { LiveConfig } from './live-config.ts'
+import { networkSettings } from './network-settings.ts'
 import { nriOptions } from './nri-options.ts'
+import { podSettings } from './pod-settings.ts'
 import { hasLostRecords, noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
 import { streamingOptions } from './streaming-options.ts'
@@ -57,12 +57,12 @@ import { streamingOptions } from './streaming-options.ts'
 const drainMs = 10_000
 
 export interface DaemonOptions {
-  readonly config: Config
+  readonly live: LiveConfig
   /** Of Berth, as semver. */
   readonly version: string
   /** The program of the shim. */
   readonly shimEntry: string
-  readonly log: Logger
+  readonly log: LevelledLogger
 }
 
 export interface Daemon {
@@ -73,7 +73,8 @@ export interface Daemon {
 }
 
 /** Puts all rooms together, takes up what an earlier berthd left, and then serves. */
-export async function startDaemon({ config, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ live, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
+  const config = live.current
   const layout = new Layout(config.root, config.state)
   // Nothing is for everyone to write. A socket is root's alone until it gets its mode: to connect is to write (unix(7)).
   process.umask(process.umask() | 0o022)
@@ -92,9 +93,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const clock = createClock(newest(sandboxes.all(), containers.all()))
   const handlers = await runtimeHandlers(config, layout, reaper)
   const network = new Network({
-    confDir: config.cni.conf_dir,
-    ...(config.cni.bin_dirs && { binDirs: config.cni.bin_dirs }),
-    timeouts: { pluginMs: config.cni.plugin_timeout_ms },
+    ...networkSettings(config.cni),
     database,
     reaper,
     log,
@@ -109,7 +108,7 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     ...imageOptions(config.image, reaper),
   })
   const shims = new ShimPool(
-    { folder: layout.shims, entry: shimEntry, podsPerProcess: config.shim.pods_per_process, log },
+    { folder: layout.shims, entry: shimEntry, podsPerProcess: () => live.current.shim.pods_per_process, log },
     {
       onExit: (exit) => pods.onExit(exit),
       onConnected: (shim, client) => pods.onShimConnected(shim, client),
@@ -118,18 +117,13 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   )
   database.loaded()
   const records = recordKeeping({ database, sandboxes, containers, network, images, log })
-  const standard = handlers.get('')
   const cgroups = detectCgroups()
-  const nri = config.nri.enabled ? new Nri(nriOptions(config, version), reaper, log) : withoutNri
+  const nri = config.nri.enabled ? new Nri(nriOptions(live, version), reaper, log) : withoutNri
+  const gracePeriods = new GracePeriods(layout.expeditedNote)
   const pipes = new PipeHolder({ record: layout.keeper, owner: layout.state, log })
   const pods = new Pods({
     layout,
-    settings: {
-      cgroupParent: defaultParent(config.cgroup_parent, standard.cgroupDriver),
-      cgroupDriver: standard.cgroupDriver,
-      cdiDirs: config.cdi_dirs,
-      hooksDirs: config.hooks_dirs,
-    },
+    settings: podSettings(live, handlers),
     handlers,
     sandboxes,
     containers,
@@ -149,9 +143,9 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
     cgroups,
     units: new SystemdUnits(),
     warmup: new AttachWarmup(),
-    gracePeriods: config.expedite_rcu ? new GracePeriods(layout.expeditedNote) : { shortened: (work) => work() },
+    gracePeriods: { shortened: (work) => (live.current.expedite_rcu ? gracePeriods.shortened(work) : work()) },
     reaper,
-    host: standard.host,
+    host: handlers.get('').host,
     clock,
     log,
   })
@@ -167,17 +161,16 @@ export async function startDaemon({ config, version, shimEntry, log }: DaemonOpt
   const events = new PodEvents({ sandboxes, containers, clock })
   const stats = new Stats({ sandboxes, containers, cgroups, layout, clock, log })
   const metrics = new Metrics({ stats, cgroups, layout })
-  const about = { version, cgroupDriver: standard.cgroupDriver, handlers: featuresOf(handlers), config }
   const traces = new Traces()
   const calls = new Calls({ sandboxes, containers })
-  switchTracing(config.trace)
+  followConfig(live, { log, handlers, network, images, streaming, layout, reaper })
   const gate = new CallGate()
   const cri = createCriServer(
-    { pods, images, network, events, stats, metrics, calls, clock, streaming, about },
+    { pods, images, network, events, stats, metrics, calls, clock, streaming, about: about(version, live, handlers) },
     { log, traces, calls },
     gate,
   )
-  const admin = createAdminServer({ pods, images, traces, calls })
+  const admin = createAdminServer({ pods, images, traces, calls, live })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   await listen(cri, config.socket)
   chmodSync(config.socket, 0o660)
@@ -217,14 +210,6 @@ async function shutDown(server: Server): Promise<void> {
   await promise
   clearTimeout(late)
   server.forceShutdown()
-}
-
-/** What Status tells of the handlers, the default first. */
-function featuresOf(handlers: RuntimeHandlers): HandlerFeatures[] {
-  return handlers.names.map((name) => {
-    const { recursiveReadOnly, userNamespaces } = handlers.get(name).host
-    return { name, recursiveReadOnlyMounts: recursiveReadOnly, userNamespaces }
-  })
 }
 
 /** The newest time stamp on record: no new object may seem older, even when the clock was set back. */

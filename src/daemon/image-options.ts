@@ -1,13 +1,10 @@
-import type { ImagesOptions } from '../image/images.ts'
+import type { ImageSettings } from '../image/settings.ts'
 import { helperRunner } from '../image/registry/credential-helper.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { Config } from '../config/config.ts'
 
 /** What the `[image]` table means for the image room. */
-export function imageOptions(
-  image: Config['image'],
-  reaper: Reaper,
-): Pick<ImagesOptions, 'registry' | 'pinned' | 'limits' | 'signaturePolicy'> {
+export function imageOptions(image: Config['image'], reaper: Reaper): ImageSettings {
   return {
     registry: {
       ...(image.registry_config_dirs && { certsDirs: image.registry_config_dirs }),

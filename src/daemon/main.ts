@@ -3,9 +3,11 @@ import { fileURLToPath } from 'node:url'
 import { Command, Option } from 'commander'
 import { messageOf } from '../lib/errors.ts'
 import { createLogger } from '../lib/log.ts'
-import { configFileOf, loadConfig, type Overrides } from '../config/config.ts'
+import { configFileOf, loadConfig, type Overrides, standardFile } from '../config/config.ts'
 import { startDaemon } from './daemon.ts'
+import { LiveConfig } from './live-config.ts'
 import { ServiceManager } from './service-manager.ts'
+import { FileWatch, signatureOf } from './watch-file.ts'
 
 /** berthd: see `berthd --help`. */
 interface Flags {
@@ -39,25 +41,35 @@ const flags = program.parse().opts<Flags>()
 
 try {
   if (process.getuid?.() !== 0) throw new Error('berthd must run as root: it mounts, and makes namespaces and cgroups')
-  const config = loadConfig(configFileOf(flags.config), {
-    ...(flags.root && { root: flags.root }),
-    ...(flags.state && { state: flags.state }),
-    ...(flags.socket && { socket: flags.socket }),
-    ...(flags.adminSocket && { admin_socket: flags.adminSocket }),
-    ...(flags.logLevel && { log_level: flags.logLevel }),
-  })
-  const log = createLogger('berthd', config.log_level)
+  const read = () =>
+    loadConfig(configFileOf(flags.config), {
+      ...(flags.root && { root: flags.root }),
+      ...(flags.state && { state: flags.state }),
+      ...(flags.socket && { socket: flags.socket }),
+      ...(flags.adminSocket && { admin_socket: flags.adminSocket }),
+      ...(flags.logLevel && { log_level: flags.logLevel }),
+    })
+  const file = flags.config ?? standardFile
+  const seen = signatureOf(file)
+  const first = read()
+  const log = createLogger('berthd', first.log_level)
+  const live = new LiveConfig(read, { first, file: () => configFileOf(flags.config), log })
   process.on('unhandledRejection', (error) =>
     log.error({ error: messageOf(error), stack: stackOf(error) }, 'a bug: unhandled'),
   )
   const shimEntry = fileURLToPath(new URL(unbuilt ? '../shim/main.ts' : './berth-shim.js', import.meta.url))
   const manager = ServiceManager.of(process.env, log)
-  const daemon = await startDaemon({ config, version, shimEntry, log })
+  const starting = startDaemon({ live, version, shimEntry, log })
+  const reload = (cause: string) => starting.then(() => live.reload(cause)).catch(() => {})
+  process.on('SIGHUP', () => void reload('SIGHUP'))
+  const daemon = await starting
   manager.ready((signal) => daemon.check(signal))
+  const watch = new FileWatch(file, seen, log, () => void reload('a change of the file'))
   const stop = async (signal: NodeJS.Signals) => {
     log.info({ signal }, 'stopping; pods run on')
     manager.stopping()
     manager[Symbol.dispose]()
+    watch[Symbol.dispose]()
     await daemon.close()
     process.exit(0)
   }

@@ -24,7 +24,8 @@ export interface LayerWorkshop {
   readonly layerQueue: KeyedQueue
   /** One at a time for each blob: its file has one writer. */
   readonly blobQueue: KeyedQueue
-  readonly limits: LayerLimits
+  /** Those in force; asked once for a layer. */
+  readonly limits: () => LayerLimits
 }
 
 export interface LayerRequest {
@@ -68,8 +69,9 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   const { store, folders, sync } = workshop
   const { source, descriptor, diffId, path, image, tracker } = request
   request.signal.throwIfAborted()
-  if (path !== undefined && descriptor.size > workshop.limits.maxBytes) {
-    const why = `has ${descriptor.size} bytes, more than the ${workshop.limits.maxBytes} that the configuration allows`
+  const limits = workshop.limits()
+  if (path !== undefined && descriptor.size > limits.maxBytes) {
+    const why = `has ${descriptor.size} bytes, more than the ${limits.maxBytes} that the configuration allows`
     throw unusableImage(image, `its file ${JSON.stringify(path)} ${why}`)
   }
   faultPoint('fetch-layer:begun')
@@ -94,7 +96,7 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
   }
   const tar = {
     diffAlgorithm: diffId.split(':')[0] as string,
-    limits: workshop.limits,
+    limits,
     recipe: folders.recipe(number),
   }
   const unpacking = workshop.pool.run(path === undefined ? { ...task, ...tar } : { ...task, path })

@@ -23,8 +23,7 @@ import { approve } from './policy/verify.ts'
 import { type PullProgress, PullTracker } from './progress.ts'
 import { importImage } from './pull.ts'
 import { formatReference, type ImageReference, parseReference } from './reference.ts'
-import { credentialsFromFile, type RunHelper } from './registry/auth-file.ts'
-import { HostsTomlFolders } from './registry/hosts-toml.ts'
+import { credentialsFromFile } from './registry/auth-file.ts'
 import { RegistryClient } from './registry/registry-client.ts'
 import type { RetryPolicy } from './registry/retry.ts'
 import { TokenCache } from './registry/token-cache.ts'
@@ -32,13 +31,13 @@ import { Transport, type TransportTimeouts } from './registry/transport.ts'
 import { registrySource } from './registry-source.ts'
 import type { ArchiveFormat } from './save/archive.ts'
 import { saveImage } from './save/save-image.ts'
+import { type ImageSettings, type Settings, settingsOf } from './settings.ts'
 import { SharedWork } from './shared-work.ts'
 import { ImageStore } from './store.ts'
-import type { LayerLimits } from './unpack/layer-writer.ts'
 import { UnpackPool } from './unpack/unpack-pool.ts'
 import { mountableImage, useImage } from './use-image.ts'
 
-export interface ImagesOptions {
+export interface ImagesOptions extends ImageSettings {
   /** The folder of the image store, `/var/lib/berth/images`; made when absent. */
   readonly root: string
   readonly database: Database
@@ -48,28 +47,8 @@ export interface ImagesOptions {
   readonly inUse: () => Iterable<string>
   /** Records were lost: a layer that seems to be nobody's may have a container on it. None is deleted then. */
   readonly recordsLost?: boolean
-  /** References of images that the kubelet's garbage collection is to leave alone. */
-  readonly pinned?: readonly string[]
-  readonly registry?: RegistryOptions
   /** Layers of one pull that are fetched at the same time. */
   readonly parallelLayers?: number
-  /** The path of a `policy.json` (containers-policy.json(5)) that says which images may be pulled; none: all. */
-  readonly signaturePolicy?: string
-  /** What a layer may unpack to; default 1 TiB and 10 million entries. */
-  readonly limits?: LayerLimits
-}
-
-export interface RegistryOptions {
-  /** Folders with `<host>/hosts.toml`; the first that has the host counts. */
-  readonly certsDirs?: readonly string[]
-  /** Registries (host or host:port) that are spoken to in plain HTTP; those on this machine always are. */
-  readonly plainHttp?: readonly string[]
-  readonly timeouts?: TransportTimeouts
-  readonly retry?: RetryPolicy
-  /** Docker's `config.json`, for pulls that come without credentials. */
-  readonly authFile?: string
-  /** Runs the credential helpers of that file. */
-  readonly runHelper?: RunHelper
 }
 
 export interface PullRequest {
@@ -80,27 +59,21 @@ export interface PullRequest {
   readonly signal?: AbortSignal
 }
 
-const defaultCertsDirs = ['/etc/berth/certs.d', '/etc/containerd/certs.d']
 const defaultTimeouts: TransportTimeouts = { answerMs: 30_000, stallMs: 60_000 }
 const defaultRetry: RetryPolicy = { attempts: 4, firstDelayMs: 300, maxDelayMs: 20_000 }
 /** Milliseconds. */
 const sweepEvery = 5 * 60 * 1000
-const defaultLimits: LayerLimits = { maxBytes: 2 ** 40, maxEntries: 10_000_000 }
 
 /** The image room's public face. One instance owns `root`. */
 export class Images implements AsyncDisposable {
   readonly #root: string
   readonly #log: Logger
   readonly #clock: Clock
-  readonly #plainHttp: readonly string[]
+  #settings: Settings
   readonly #retry: RetryPolicy
   readonly #tokens = new TokenCache()
-  readonly #authFile: string | undefined
-  readonly #runHelper: RunHelper | undefined
-  readonly #policyFile: string | undefined
   readonly #parallelLayers: number
   readonly #platform = hostPlatform()
-  readonly #hosts: HostsTomlFolders
   readonly #timeouts: TransportTimeouts
   readonly #transport: Transport
   readonly #downloads = new DownloadThread()
@@ -114,24 +87,19 @@ export class Images implements AsyncDisposable {
     this.#root = root
     this.#log = log
     this.#clock = options.clock ?? createClock()
-    this.#plainHttp = registry.plainHttp ?? []
+    this.#settings = settingsOf(options)
     this.#retry = registry.retry ?? defaultRetry
-    this.#authFile = registry.authFile
-    this.#runHelper = registry.runHelper
-    this.#policyFile = options.signaturePolicy
     this.#parallelLayers = options.parallelLayers ?? 4
-    this.#hosts = new HostsTomlFolders(registry.certsDirs ?? defaultCertsDirs, this.#plainHttp)
     this.#timeouts = registry.timeouts ?? defaultTimeouts
     this.#transport = new Transport(this.#timeouts)
     const folders = new LayerFolders(root, log)
-    const pinned = new Set((options.pinned ?? []).map((name) => formatReference(parseReference(name))))
     const store = new ImageStore({
       database,
       folders,
       log,
       inUse: options.inUse,
       recordsLost: options.recordsLost ?? false,
-      isPinned: ({ tags, digests }) => [...tags, ...digests].some((name) => pinned.has(name)),
+      isPinned: ({ tags, digests }) => [...tags, ...digests].some((name) => this.#settings.pinned.has(name)),
     })
     this.#workshop = {
       root,
@@ -141,13 +109,22 @@ export class Images implements AsyncDisposable {
       sync: new GroupSync(root),
       layerQueue: new KeyedQueue(),
       blobQueue: new KeyedQueue(),
-      limits: options.limits ?? defaultLimits,
+      limits: () => this.#settings.limits,
     }
     this.#sweeping = setInterval(
       () => this.sweep().catch((error) => log.error({ error }, 'a sweep of images failed')),
       sweepEvery,
     )
     this.#sweeping.unref()
+  }
+
+  /** Checks other settings, throws when they are of no use, and answers what puts them in force for what is pulled then. */
+  prepareSettings(wanted: ImageSettings): () => void {
+    const settings = settingsOf(wanted)
+    return () => {
+      this.#settings = settings
+      this.#workshop.store.forgetShown()
+    }
   }
 
   /**
@@ -283,11 +260,11 @@ export class Images implements AsyncDisposable {
     const image = formatReference(reference)
     return await this.#tracked(image, async (tracker) => {
       const auth = await this.#credentials(reference, given)
-      const hosts = await this.#hosts.hostsOf(reference.host)
+      const hosts = await this.#settings.hosts.hostsOf(reference.host)
       const options = { transport: this.#transport, tokens: this.#tokens, hosts, reference, image, auth, signal }
-      const client = new RegistryClient({ ...options, retry: this.#retry, plainHttp: this.#plainHttp })
+      const client = new RegistryClient({ ...options, retry: this.#retry, plainHttp: this.#settings.plainHttp })
       const target = reference.digest ?? (reference.tag as string)
-      const requirements = await requirementsFor(this.#policyFile, reference)
+      const requirements = await requirementsFor(this.#settings.signaturePolicy, reference)
       const needsProof = requirements.some(({ type }) => type !== 'insecureAcceptAnything')
       const present = needsProof ? undefined : await this.#confirmPresent(client, reference, target)
       if (present !== undefined) return present
@@ -313,8 +290,9 @@ export class Images implements AsyncDisposable {
   /** Those of the pull, else those that the file has. */
   async #credentials(reference: ImageReference, given: AuthConfig | undefined): Promise<AuthConfig | undefined> {
     const isGiven = given && [given.username, given.auth, given.identityToken, given.registryToken].some(Boolean)
-    if (isGiven || this.#authFile === undefined) return given
-    return await credentialsFromFile(this.#authFile, reference, this.#runHelper)
+    const { authFile, runHelper } = this.#settings
+    if (isGiven || authFile === undefined) return given
+    return await credentialsFromFile(authFile, reference, runHelper)
   }
 
   /**

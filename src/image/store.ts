@@ -36,7 +36,7 @@ export class ImageStore {
   readonly #layerTable: RecordTable<LayerRecord>
   readonly #images: Map<string, ImageRecord>
   readonly #layers: Map<string, LayerRecord>
-  readonly #shown = new WeakMap<ImageRecord, StoredImage>()
+  #shown = new WeakMap<ImageRecord, StoredImage>()
   /** Something could not be read, and may speak of any layer: none is deleted. */
   readonly #keepLayers: boolean
   /** What was not as it should be when the records were loaded. */
@@ -72,6 +72,11 @@ export class ImageStore {
     this.#keepLayers = unreadable.length > 0 || options.recordsLost === true
     folders.sweep(this.#keepLayers ? present : new Set([...layers.records.values()].map(({ number }) => number)))
     this.keep([...this.#layers.keys()])
+  }
+
+  /** Other images may be pinned from now on. */
+  forgetShown(): void {
+    this.#shown = new WeakMap()
   }
 
   layer(diffId: string): LayerRecord | undefined {

@@ -10,10 +10,15 @@ export interface Logger {
   child(fields: object): Logger
 }
 
+/** A logger whose level can become another. */
+export interface LevelledLogger extends Logger {
+  level: string
+}
+
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error' | 'silent'
 
 /** A logger that writes one JSON object a line to `fd`, synchronously: a process killed right after has said it all. */
-export function createLogger(name: string, level: LogLevel = 'info', fd = 2): Logger {
+export function createLogger(name: string, level: LogLevel = 'info', fd = 2): LevelledLogger {
   return pino(
     { name, level, base: { name, pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime },
     pino.destination({ fd, sync: true }),

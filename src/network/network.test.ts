@@ -158,7 +158,7 @@ test('a result without an address for the pod is refused and undone', async () =
 test('a hanging plugin is killed at its deadline, with what it started, and undone', async () => {
   using plugins = working()
   plugins.plugin('second', { ADD: `sleep 2.5 && touch ${plugins.root}/survived` })
-  const network = plugins.network({ timeouts: { pluginMs: 200 } })
+  const network = plugins.network({ pluginMs: 200 })
   const started = performance.now()
   await assert.rejects(network.attach(requestFor('s')), failure('deadline-exceeded', /did not end within 0\.2 s/))
   assert.ok(performance.now() - started < 2000)
@@ -364,7 +364,7 @@ test('STATUS of CNI 1.1 is asked in the background; one that says no makes the n
   plugins.configure('10-pods.conflist', { ...twoPlugins, cniVersion: '1.0.0', cniVersions: ['1.1.0', '9.9.9'] })
   plugins.plugin('first', { STATUS: `${prints({ code: 50, msg: 'agent is not up' })}\nexit 1` })
   plugins.plugin('second', { STATUS: `${prints({ code: 4, msg: 'unknown CNI_COMMAND: STATUS' })}\nexit 1` })
-  const network = plugins.network({ timeouts: { checkMs: 50 } })
+  const network = plugins.network({ checkMs: 50 })
   network.start()
   await eventually(() => !network.ready().ready)
   assert.match(network.ready().message, /"first" \(STATUS on network "pods"\) failed: agent is not up/)

@@ -26,21 +26,23 @@ import type {
   NetworkReadiness,
 } from './port.ts'
 
-export interface NetworkOptions {
+/** What of a network's settings may become another while pods are attached. */
+export interface NetworkSettings {
   /** Where the configuration is; default {@link defaultConfDir}. */
   readonly confDir?: string
   /** Where plugins are; default {@link defaultBinDirs}. */
   readonly binDirs?: readonly string[]
+  /** For one call of one plugin, in milliseconds; default 60 s. */
+  readonly pluginMs?: number
+}
+
+export interface NetworkOptions extends NetworkSettings {
   readonly ipPreference?: IpPreference
   readonly database: Database
   readonly reaper: Reaper
   readonly log: Logger
-  readonly timeouts?: {
-    /** For one call of one plugin; default 60 s. */
-    readonly pluginMs?: number
-    /** Between two looks at the configuration and the plugins' STATUS; default 5 s. */
-    readonly checkMs?: number
-  }
+  /** Between two looks at the configuration and the plugins' STATUS, in milliseconds; default 5 s. */
+  readonly checkMs?: number
 }
 
 /** A sandbox that is or may be attached, by a record that nobody can read. */
@@ -55,8 +57,9 @@ const nsfsMagic = 0x6e736673
 
 /** The network of pods by CNI plugins. See {@link NetworkPort}. */
 export class Network implements NetworkPort {
-  readonly #host: PluginHost
-  readonly #configured: ConfiguredNetwork
+  readonly #options: NetworkOptions
+  #host: PluginHost
+  #configured: ConfiguredNetwork
   readonly #ipPreference: IpPreference
   readonly #log: Logger
   readonly #table: RecordTable<AttachmentRecord>
@@ -68,21 +71,11 @@ export class Network implements NetworkPort {
   readonly #queue = new KeyedQueue()
 
   constructor(options: NetworkOptions) {
-    const { confDir = defaultConfDir, binDirs = defaultBinDirs, timeouts = {} } = options
-    this.#host = {
-      reaper: options.reaper,
-      binDirs,
-      environment: baseEnvironment(process.env),
-      timeoutMs: timeouts.pluginMs ?? 60_000,
-    }
+    this.#options = options
+    this.#host = pluginHost(options.reaper, options)
     this.#log = options.log
     this.#ipPreference = options.ipPreference ?? 'ipv4'
-    this.#configured = new ConfiguredNetwork({
-      folder: confDir,
-      host: this.#host,
-      log: options.log,
-      checkMs: timeouts.checkMs ?? 5_000,
-    })
+    this.#configured = this.#configuredBy(options)
     this.#table = new RecordTable(options.database, attachmentRecords)
     const { records, unreadable, problems } = this.#table.load()
     this.#records = records
@@ -93,6 +86,19 @@ export class Network implements NetworkPort {
   /** Reads the configuration and keeps an eye on it. */
   start(): void {
     this.#configured.start()
+  }
+
+  /** From the next attachment on it is these. Work under way goes on as it was begun. */
+  reconfigure(settings: NetworkSettings): void {
+    this.#configured.close()
+    this.#host = pluginHost(this.#options.reaper, settings)
+    this.#configured = this.#configuredBy(settings)
+    this.#configured.start()
+  }
+
+  #configuredBy({ confDir = defaultConfDir }: NetworkSettings): ConfiguredNetwork {
+    const { log, checkMs = 5_000 } = this.#options
+    return new ConfiguredNetwork({ folder: confDir, host: this.#host, log, checkMs })
   }
 
   /** Stops looking. Work under way goes on to its end. */
@@ -271,6 +277,10 @@ export class Network implements NetworkPort {
     if (count === 0 || plugins.some(({ capabilities }) => capabilities?.portMappings)) return
     this.#log.warn({ sandboxId, network: name }, 'no plugin of the network maps host ports (portmap); the pod has none')
   }
+}
+
+function pluginHost(reaper: Reaper, { binDirs = defaultBinDirs, pluginMs = 60_000 }: NetworkSettings): PluginHost {
+  return { reaper, binDirs, environment: baseEnvironment(process.env), timeoutMs: pluginMs }
 }
 
 /** What no plugin asks for (all annotations of the pod, mostly) need not be on record. */

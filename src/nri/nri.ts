@@ -34,7 +34,7 @@ import type { ValidatorSettings } from './validator.ts'
 
 export interface NriSettings extends PluginsSettings {
   /** Absent: plugins may do whatever they can. */
-  readonly validator?: ValidatorSettings
+  readonly validator?: ValidatorSettings | undefined
   /** Folders with descriptions of CDI devices; later ones go before earlier ones. */
   readonly cdiDirs: readonly string[]
 }

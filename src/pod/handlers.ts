@@ -21,12 +21,18 @@ export interface RuntimeHandler {
 }
 
 export class RuntimeHandlers {
-  readonly #handlers: ReadonlyMap<string, RuntimeHandler>
-  readonly #defaultName: string
+  #handlers: ReadonlyMap<string, RuntimeHandler>
+  #defaultName: string
 
   constructor(handlers: readonly RuntimeHandler[], defaultName: string) {
     this.#handlers = new Map(handlers.map((handler) => [handler.name, handler]))
     this.#defaultName = defaultName
+  }
+
+  /** From now on it is those of `other`. A pod that is there goes on with its handler, see {@link of}. */
+  become(other: RuntimeHandlers): void {
+    this.#handlers = other.#handlers
+    this.#defaultName = other.#defaultName
   }
 
   /** The names, the default first. */

@@ -15,7 +15,7 @@ function poolIn(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-pool-'))
   const lost: string[] = []
   const listener = { onExit() {}, async onConnected() {}, onLost: (shim: string) => void lost.push(shim) }
-  const pool = new ShimPool({ folder, entry: '/none', podsPerProcess: 1, log: silentLogger }, listener)
+  const pool = new ShimPool({ folder, entry: '/none', podsPerProcess: () => 1, log: silentLogger }, listener)
   t.after(() => {
     pool[Symbol.dispose]()
     rmSync(folder, { recursive: true })

@@ -15,7 +15,7 @@ export interface ShimPoolOptions {
   readonly folder: string
   /** The program of the shim. */
   readonly entry: string
-  readonly podsPerProcess: number
+  readonly podsPerProcess: () => number
   readonly log: Logger
 }
 
@@ -68,9 +68,10 @@ export class ShimPool implements Disposable {
 
   /** Gives the sandbox a shim, the first with room, and answers its name. The shim may not be running yet. */
   assign(sandboxId: string): string {
+    const podsPerProcess = this.#options.podsPerProcess()
     for (let number = 0; ; number++) {
       const name = String(number)
-      if (!this.#ending.has(name) && (this.#pods.get(name)?.size ?? 0) < this.#options.podsPerProcess) {
+      if (!this.#ending.has(name) && (this.#pods.get(name)?.size ?? 0) < podsPerProcess) {
         this.restore(sandboxId, name)
         return name
       }

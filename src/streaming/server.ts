@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer } from 'node:https'
+import { createServer as createTlsServer, Server as TlsServer } from 'node:https'
 import { type AddressInfo, isIPv6, Socket } from 'node:net'
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -111,6 +111,12 @@ export class StreamingServer {
     this.#server.on('error', (error) => this.#log.error({ error: messageOf(error) }, 'the streaming server failed'))
   }
 
+  /** Shows this certificate to clients that come from now on; a server that speaks no TLS stays so. */
+  renewCertificate({ cert, key, clientCa }: StreamingTls): void {
+    if (this.#server instanceof TlsServer)
+      this.#server.setSecureContext({ cert, key, ...(clientCa && { ca: clientCa }), minVersion })
+  }
+
   /** Ends every session properly (GOAWAY, close frames) and stops listening. Takes about a second at most. */
   async close(): Promise<void> {
     this.#server.close()
@@ -201,11 +207,13 @@ export class StreamingServer {
   }
 }
 
+const minVersion = 'TLSv1.2'
+
 function tlsOptions({ cert, key, clientCa }: StreamingTls): TlsOptions {
   return {
     cert,
     key,
-    minVersion: 'TLSv1.2',
+    minVersion,
     handshakeTimeout: headersTimeout,
     ...(clientCa !== undefined && { ca: clientCa, requestCert: true, rejectUnauthorized: true }),
   }

@@ -96,6 +96,13 @@ test('its end: calls under way are finished, new ones are refused', options, asy
 
 test('the unit that is shipped says what berthd relies on', () => {
   const unit = readFileSync(new URL('../../packaging/berth.service', import.meta.url), 'utf8')
-  const settings = ['Type=notify', 'Delegate=yes', 'KillMode=process', 'RuntimeDirectoryPreserve=yes', 'WatchdogSec=30']
+  const settings = [
+    'Type=notify',
+    'ExecReload=/bin/kill -HUP $MAINPID',
+    'Delegate=yes',
+    'KillMode=process',
+    'RuntimeDirectoryPreserve=yes',
+    'WatchdogSec=30',
+  ]
   for (const setting of settings) assert.ok(unit.split('\n').includes(setting), setting)
 })

@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs'
 import type { Command } from 'commander'
 import { stringify } from 'smol-toml'
 import { failedPrecondition, invalidArgument } from '../../lib/errors.ts'
+import { callAdmin } from '../admin.ts'
 import type { Cli } from '../cli.ts'
+import { type ConfigReading, notInForce } from '../config-reading.ts'
 import { parseInfo } from '../format/json.ts'
 
 interface ShowOptions {
@@ -31,6 +33,12 @@ export function addConfig(program: Command, cli: Cli): void {
       cli.print(`${path} is valid.`)
     })
   config
+    .command('reload')
+    .description(
+      'have the berthd that runs read its file again, as it does by itself when the file changes, and at SIGHUP',
+    )
+    .action(() => reload(cli))
+  config
     .command('show')
     .description('print what is in force: the file, and the defaults of what it does not say')
     .option('-c, --config <file>', 'the file (default: /etc/berth/config.toml, if it is there)')
@@ -42,6 +50,15 @@ export function addConfig(program: Command, cli: Cli): void {
       }
       cli.terminal.stdout.write(options.running ? await runningConfig(cli) : await showFile(cli, options))
     })
+}
+
+async function reload(cli: Cli): Promise<void> {
+  const call = { method: 'POST', path: '/v1/config/reload', signal: cli.terminal.signal } as const
+  const reading = (await callAdmin(cli.adminSocket, call)) as ConfigReading
+  cli.print(
+    reading.file === undefined ? 'There is no file: the defaults are in force.' : `${reading.file} is in force.`,
+  )
+  for (const line of notInForce(reading)) cli.print(line)
 }
 
 async function showFile(cli: Cli, { config, origin }: ShowOptions): Promise<string> {
@@ -60,9 +77,10 @@ async function showFile(cli: Cli, { config, origin }: ShowOptions): Promise<stri
 
 async function runningConfig(cli: Cli): Promise<string> {
   const { info } = await cli.cri.runtime.status({ verbose: true }, cli.ask)
-  const { config } = parseInfo(info)
+  const { config, configReading } = parseInfo(info)
   if (typeof config !== 'object' || config === null || !('cgroup_parent' in config)) {
     throw failedPrecondition('the runtime does not tell its configuration; is it Berth?')
   }
-  return stringify(config)
+  const notes = notInForce(configReading).map((line) => `# ${line}\n`)
+  return `${notes.join('')}${stringify(config)}`
 }

@@ -31,6 +31,7 @@ export const status: HandlerOf<typeof RuntimeService, 'status'> = (
     features: { supplementalGroupsPolicy: true },
     ...verboseInfo(verbose, () => ({
       config: about.config,
+      configReading: about.configReading,
       network: { ready, reason, message, configName },
       operations: pods.operations(),
       findings: pods.recordFindings(),

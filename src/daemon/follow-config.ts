@@ -1,0 +1,50 @@
+import type { Images } from '../image/images.ts'
+import type { LevelledLogger } from '../lib/log.ts'
+import { switchTracing } from '../lib/span.ts'
+import type { Reaper } from '../linux/reaper.ts'
+import type { Network } from '../network/network.ts'
+import type { RuntimeHandlers } from '../pod/handlers.ts'
+import type { Layout } from '../pod/layout.ts'
+import type { StreamingServer } from '../streaming/server.ts'
+import type { Config } from '../config/config.ts'
+import { imageOptions } from './image-options.ts'
+import type { LiveConfig } from './live-config.ts'
+import { networkSettings } from './network-settings.ts'
+import { runtimeHandlers } from './runtime-handlers.ts'
+import { streamingOptions } from './streaming-options.ts'
+
+interface Followers {
+  readonly log: LevelledLogger
+  readonly handlers: RuntimeHandlers
+  readonly network: Pick<Network, 'reconfigure'>
+  readonly images: Pick<Images, 'prepareSettings'>
+  readonly streaming: Pick<StreamingServer, 'renewCertificate'>
+  readonly layout: Layout
+  readonly reaper: Reaper
+}
+
+/** Tells the rooms of a configuration that becomes another. Those that are not here look at what is in force by themselves. */
+export function followConfig(live: LiveConfig, followers: Followers): void {
+  const { log, handlers, network, images, streaming, layout, reaper } = followers
+  switchTracing(live.current.trace)
+  live.follow(async (next) => {
+    // Also when nothing of it has changed: an OCI runtime that was upgraded may be able to do more.
+    const made = await runtimeHandlers(next, layout, reaper)
+    return () => handlers.become(made)
+  })
+  live.follow((next) => images.prepareSettings(imageOptions(next.image, reaper)))
+  live.follow((next) => {
+    const { tls } = streamingOptions(next.streaming)
+    return () => tls && streaming.renewCertificate(tls)
+  })
+  live.follow((next) => {
+    const before = live.current
+    return () => {
+      if (isOther(before.cni, next.cni)) network.reconfigure(networkSettings(next.cni))
+      if (before.trace !== next.trace) switchTracing(next.trace)
+      log.level = next.log_level
+    }
+  })
+}
+
+const isOther = (before: Config['cni'], after: Config['cni']) => JSON.stringify(before) !== JSON.stringify(after)
