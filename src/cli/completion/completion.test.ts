@@ -21,7 +21,7 @@ const nobody = 'unix:///nowhere.sock'
 
 test('commands, options and their values', async () => {
   assert.deepEqual(await complete(nobody, 'in'), ['inspect', 'inspectp', 'inspecti', 'info'])
-  assert.deepEqual(await complete(nobody, 'config', ''), ['default', 'check', 'show', 'help'])
+  assert.deepEqual(await complete(nobody, 'config', ''), ['default', 'check', 'reload', 'show', 'help'])
   assert.deepEqual(await complete(nobody, '-r', 'unix:///x', '--timeout', '3s', 'versi'), ['version'])
   assert.deepEqual(await complete(nobody, 'rmp', '--f'), ['--force'])
   assert.deepEqual(await complete(nobody, 'pods', '-o', ''), ['table', 'json', 'yaml', 'wide', 'name', 'jsonpath='])
