@@ -52,6 +52,7 @@ const schema = v.strictObject({
       conf_dir: v.optional(absolutePath, '/etc/cni/net.d'),
       bin_dirs: v.optional(v.array(absolutePath)),
       plugin_timeout_ms: v.optional(milliseconds, 60_000),
+      attach_ahead: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(100)), 1),
     }),
     {},
   ),

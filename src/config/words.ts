@@ -109,6 +109,13 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
   'cni.plugin_timeout_ms': {
     text: 'How long a plugin may take for one call. After that it is killed with all that it started, and the call has failed.',
   },
+  'cni.attach_ahead': {
+    text:
+      'How many network namespaces are kept attached, each with an address of its own, before their pods are asked for: a pod that ' +
+      'gets one starts faster. 0: none. Only with plugins that treat all pods alike: bridge, ptp, macvlan, ipvlan or flannel with ' +
+      'host-local, and portmap, firewall, bandwidth, tuning, sbr behind them. A pod with host ports or with bandwidth limits, ' +
+      'sysctls of the network or a user namespace gets one of its own, as ever.',
+  },
   'shim.pods_per_process': { text: 'How many pods one shim process serves.' },
   'streaming.address': {
     text:

@@ -32,6 +32,7 @@ import { makeFolders } from '../pod/folders.ts'
 import { Layout } from '../pod/layout.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
 import { Pods } from '../pod/pods.ts'
+import { SpareSandboxes } from '../pod/spare-sandboxes.ts'
 import { Trash } from '../pod/trash.ts'
 import { ShimPool } from '../shim/pool.ts'
 import { containerRecords } from '../state/container-record.ts'
@@ -121,6 +122,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const nri = config.nri.enabled ? new Nri(nriOptions(live, version), reaper, log) : withoutNri
   const gracePeriods = new GracePeriods(layout.expeditedNote)
   const pipes = new PipeHolder({ record: layout.keeper, owner: layout.state, log })
+  const operations = new Operations()
   const pods = new Pods({
     layout,
     settings: podSettings(live, handlers),
@@ -128,7 +130,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
     sandboxes,
     containers,
     records,
-    operations: new Operations(),
+    operations,
     exits: new ContainerExits(),
     trash: new Trash(layout.trash, reaper, log),
     pipes,
@@ -137,6 +139,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
     clearings: new Map(),
     updates: new KeyedQueue(),
     network,
+    spares: new SpareSandboxes({ count: config.cni.attach_ahead, layout, network, operations, log }),
     images,
     shims,
     nri,
@@ -184,7 +187,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
       const left = await gate.close(drainMs)
       if (left > 0) log.warn({ calls: left }, `calls still go on after ${drainMs / 1000} s; they are cut off`)
       await shutDown(cri)
-      pods.close()
+      await pods.close()
       stats[Symbol.dispose]()
       await streaming.close()
       admin.close()

@@ -27,6 +27,8 @@ export interface AttachmentRecord {
   readonly lastResult?: PluginResult
   /** Why the last DEL failed. */
   readonly error?: string
+  /** The pod was not known yet; see `attachAhead` of `port.ts`. */
+  readonly ahead?: boolean
 }
 
 const hostPortSchema = v.object({
@@ -61,6 +63,7 @@ const recordSchema = v.object({
   attachment: v.optional(attachmentSchema),
   lastResult: v.optional(v.unknown()),
   error: v.optional(v.string()),
+  ahead: v.optional(v.boolean()),
 })
 
 export const attachmentRecords: RecordKind<AttachmentRecord> = {

@@ -36,7 +36,11 @@ export class FakeNetwork implements NetworkPort {
     this.nextAttachError = undefined
     if (error) throw error
     const known = this.#entries.get(request.sandboxId)?.attachment
-    if (known) return known
+    if (known) {
+      const { ahead: _, ...entry } = this.#entries.get(request.sandboxId) as AttachmentEntry
+      this.#entries.set(request.sandboxId, entry)
+      return known
+    }
     const ip = `10.88.0.${this.#nextAddress++}`
     const attachment: Attachment = {
       ips: [ip],
@@ -49,6 +53,18 @@ export class FakeNetwork implements NetworkPort {
     const { sandboxId, netnsPath } = request
     this.#entries.set(sandboxId, { sandboxId, netnsPath, network: 'fake', stage: 'attached', attachment })
     return attachment
+  }
+
+  async attachAhead(sandboxId: string, netnsPath: string): Promise<boolean> {
+    const pod = { podNamespace: '', podName: '', podUid: '' }
+    await this.attach({ ...pod, sandboxId, netnsPath })
+    const entry = this.#entries.get(sandboxId) as AttachmentEntry
+    this.#entries.set(sandboxId, { ...entry, ahead: true })
+    return true
+  }
+
+  suits({ sandboxId, hostPorts = [] }: AttachRequest): boolean {
+    return this.#entries.get(sandboxId)?.ahead === true && hostPorts.length === 0
   }
 
   async detach(sandboxId: string): Promise<void> {

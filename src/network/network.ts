@@ -1,4 +1,5 @@
 import { statfsSync } from 'node:fs'
+import { isDeepStrictEqual } from 'node:util'
 import { cancelled, failedPrecondition, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { KeyedQueue } from '../lib/keyed-queue.ts'
@@ -12,11 +13,12 @@ import { defaultConfDir } from './configuration-folder.ts'
 import { ConfiguredNetwork } from './configured-network.ts'
 import { netnsMissing, networkNotReady } from './errors.ts'
 import type { NetworkConfiguration } from './network-configuration.ts'
+import { asksForPod } from './indifferent-plugins.ts'
 import { PluginChain, type PluginHost } from './plugin-chain.ts'
 import { defaultBinDirs } from './plugin-lookup.ts'
 import type { PluginResult } from './plugin-output.ts'
 import { baseEnvironment, type RuntimeArguments } from './plugin-request.ts'
-import { mappedPorts, podArguments, podInterfaceName } from './pod-arguments.ts'
+import { argumentsAhead, mappedPorts, podArguments, podInterfaceName } from './pod-arguments.ts'
 import type {
   AttachConditions,
   Attachment,
@@ -118,6 +120,25 @@ export class Network implements NetworkPort {
     return this.#queue.run(request.sandboxId, () => this.#attach(request, conditions))
   }
 
+  attachAhead(sandboxId: string, netnsPath: string): Promise<boolean> {
+    return this.#queue.run(sandboxId, async () => {
+      const configuration = this.#configured.forAttach()
+      if (typeof configuration === 'string') throw networkNotReady(configuration)
+      if (asksForPod(configuration, this.#host.binDirs)) return false
+      await this.#attachTo(configuration, { runtime: argumentsAhead(sandboxId, netnsPath), hostPorts: [], ahead: true })
+      return true
+    })
+  }
+
+  suits(request: AttachRequest): boolean {
+    const known = this.#records.get(request.sandboxId)
+    if (!known?.ahead || !isStillThere(known, request) || mappedPorts(request).length > 0) return false
+    const configuration = this.#configured.forAttach()
+    if (typeof configuration === 'string' || !isDeepStrictEqual(configuration, known.configuration)) return false
+    const { capabilityArgs } = onlyWanted(podArguments(request), configuration)
+    return Object.keys(capabilityArgs).length === 0
+  }
+
   detach(sandboxId: string): Promise<void> {
     return this.#queue.run(sandboxId, () => this.#detach(sandboxId))
   }
@@ -139,25 +160,41 @@ export class Network implements NetworkPort {
     const known = this.#records.get(sandboxId)
     if (known) {
       await ready
-      if (known.attachment && isStillThere(known, request)) return known.attachment
+      if (known.attachment && this.suits(request)) return this.#handOver(known, known.attachment, runtime)
+      if (known.attachment && !known.ahead && isStillThere(known, request)) return known.attachment
       await this.#delete(known)
     }
     const configuration = this.#configured.forAttach()
     if (typeof configuration === 'string') throw networkNotReady(configuration)
     this.#warnOfUnusedPorts(sandboxId, configuration, hostPorts.length)
-    const wanted = onlyWanted(runtime, configuration)
-    const adding = { stage: 'adding', configuration, runtime: wanted, hostPorts } as const
+    return await this.#attachTo(configuration, { runtime, hostPorts }, { signal, ready })
+  }
+
+  /** What was attached ahead has its pod now. */
+  #handOver(ahead: AttachmentRecord, attachment: Attachment, runtime: RuntimeArguments): Attachment {
+    const { ahead: _, ...record } = ahead
+    this.#put({ ...record, runtime: onlyWanted(runtime, record.configuration) })
+    return attachment
+  }
+
+  async #attachTo(
+    configuration: NetworkConfiguration,
+    wanted: Pick<AttachmentRecord, 'runtime' | 'hostPorts' | 'ahead'>,
+    { signal, ready }: AttachConditions = {},
+  ): Promise<Attachment> {
+    const runtime = onlyWanted(wanted.runtime, configuration)
+    const adding = { ...wanted, stage: 'adding', configuration, runtime } as const
     this.#put(adding)
     faultPoint('network:attachment-recorded')
-    using chain = new PluginChain(this.#host, 'ADD', configuration, wanted)
+    using chain = new PluginChain(this.#host, 'ADD', configuration, runtime)
     try {
       await ready
-      if (!isNetns(request.netnsPath)) throw netnsMissing(request.netnsPath, configuration.name)
+      if (!isNetns(runtime.netnsPath)) throw netnsMissing(runtime.netnsPath, configuration.name)
       // What the plugins do (addresses, rules) may outlive a power cut.
       await this.#table.durable()
     } catch (error) {
       // No plugin was told anything.
-      this.#forget(sandboxId)
+      this.#forget(runtime.containerId)
       throw error
     }
     return await this.#add(chain, adding, signal)
@@ -304,7 +341,7 @@ function isNetns(path: string): boolean {
   }
 }
 
-function entryOf({ runtime, configuration, stage, attachment, error }: AttachmentRecord): AttachmentEntry {
+function entryOf({ runtime, configuration, stage, attachment, error, ahead }: AttachmentRecord): AttachmentEntry {
   return {
     sandboxId: runtime.containerId,
     netnsPath: runtime.netnsPath,
@@ -312,6 +349,7 @@ function entryOf({ runtime, configuration, stage, attachment, error }: Attachmen
     stage,
     ...(attachment ? { attachment } : {}),
     ...(error === undefined ? {} : { error }),
+    ...(ahead ? { ahead } : {}),
   }
 }
 

@@ -37,6 +37,20 @@ export function podArguments(request: AttachRequest): RuntimeArguments {
   }
 }
 
+/** The same for a namespace whose pod is not known yet. */
+export function argumentsAhead(sandboxId: string, netnsPath: string): RuntimeArguments {
+  return {
+    containerId: sandboxId,
+    netnsPath,
+    interfaceName: podInterfaceName,
+    args: [
+      ['IgnoreUnknown', '1'],
+      ['K8S_POD_INFRA_CONTAINER_ID', sandboxId],
+    ],
+    capabilityArgs: {},
+  }
+}
+
 function checkedArg(field: string, value: string): string {
   if (value.length > maxArgLength) throw invalidArgument(`${field} is longer than ${maxArgLength} characters`)
   if (forbiddenInArgs.test(value)) {

@@ -18,6 +18,17 @@ export interface NetworkPort {
   attach(request: AttachRequest, conditions?: AttachConditions): Promise<Attachment>
 
   /**
+   * Attaches a namespace whose pod is not known yet; {@link attach} gives the attachment to the pod that comes under this id.
+   * A failure is undone, as with attach.
+   *
+   * @returns false when the network has plugins that may ask who the pod is: nothing was done.
+   */
+  attachAhead(sandboxId: string, netnsPath: string): Promise<boolean>
+
+  /** Whether {@link attach} of this request would find it attached ahead, in the way that this pod needs it. */
+  suits(request: AttachRequest): boolean
+
+  /**
    * Takes the sandbox off its network (CNI DEL with the configuration it was attached with), whether its namespace is still
    * there or not. No error for a sandbox that is not attached. When it throws, the record stays and it can be repeated.
    */
@@ -117,6 +128,8 @@ export interface AttachmentEntry {
   readonly stage: 'adding' | 'attached' | 'detaching' | 'unreadable'
   /** Present when `attached`. */
   readonly attachment?: Attachment
+  /** Present when no pod has come for it yet. */
+  readonly ahead?: true
   /** Why the last attempt to detach failed. */
   readonly error?: string
 }

@@ -21,6 +21,7 @@ import type { RuntimeHandlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
 import type { PipeHolder } from './pipe-holder.ts'
 import type { RecordKeeping } from './record-keeping.ts'
+import type { SpareSandboxes } from './spare-sandboxes.ts'
 import type { Stop } from './stop-container.ts'
 import type { Trash } from './trash.ts'
 
@@ -45,6 +46,7 @@ export interface PodParts {
   /** Changes of resources, by container id. */
   readonly updates: KeyedQueue
   readonly network: NetworkPort
+  readonly spares: SpareSandboxes
   readonly images: Pick<Images, 'use' | 'useForVolume' | 'status' | 'sweep'>
   readonly shims: ShimPool
   readonly nri: NriPort

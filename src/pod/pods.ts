@@ -53,9 +53,11 @@ export class Pods {
    * wait for that.
    */
   async recover(): Promise<void> {
+    this.#parts.spares.recover()
     await recover(this.#parts, this.#takeovers)
     const round = () => {
       this.reconcile().catch((error) => this.#parts.log.error({ error: messageOf(error) }, 'cannot reconcile'))
+      this.#parts.spares.fillSoon()
     }
     this.#rounds = setInterval(round, reconcileMs).unref()
     round()
@@ -66,9 +68,10 @@ export class Pods {
     return this.#parts.nri.start(nriHost(this.#parts))
   }
 
-  /** Nothing is begun by itself any more. */
-  close(): void {
+  /** Nothing is begun by itself any more, and what was made ahead is removed. */
+  async close(): Promise<void> {
     clearInterval(this.#rounds)
+    await this.#parts.spares.close()
   }
 
   /** What is not in order, on the machine and in the records. */

@@ -6,7 +6,7 @@ import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
 import { parentPath } from '../linux/cgroup/names.ts'
 import { podBandwidth } from '../network/bandwidth.ts'
-import type { HostPort } from '../network/port.ts'
+import type { AttachRequest, HostPort } from '../network/port.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podSysctls } from '../oci/spec/sysctls.ts'
 import type { SetStage } from '../state/operations.ts'
@@ -25,7 +25,7 @@ import {
   sandboxMetadata,
 } from './sandbox-config.ts'
 import { giveSandboxFiles, removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
-import { makeSandboxNamespaces } from './sandbox-namespaces.ts'
+import { hasPlainNetworkNamespace, makeSandboxNamespaces } from './sandbox-namespaces.ts'
 import { sandboxUserNamespace } from './sandbox-user-namespace.ts'
 
 /**
@@ -92,9 +92,12 @@ async function make(
   if (attachesNetwork) requireNetwork(parts)
 
   faultPoint('run-sandbox:asked')
-  const id = newId()
+  const request = attachesNetwork ? attachRequest(config, ports, cgroup) : undefined
+  const spare = request && hasPlainNetworkNamespace(config) ? parts.spares.take(request) : undefined
+  const id = spare ?? newId()
   const layout = parts.layout.sandbox(id)
   await using undo = new UndoStack(parts.log.child({ sandbox: id }))
+  if (spare !== undefined) undo.add('remove what was made ahead', () => parts.spares.remove(id))
 
   setStage('writing its record')
   const shim = parts.shims.assign(id)
@@ -115,7 +118,7 @@ async function make(
 
   // The network's plugins start meanwhile, and the shim when it is not there yet.
   const made = Promise.withResolvers<void>()
-  const attaching = attachesNetwork ? attach(parts, id, config, ports, cgroup, made.promise) : undefined
+  const attaching = request && attach(parts, id, request, made.promise)
   const shimReady = parts.shims.get(shim)
   for (const later of [attaching, shimReady]) later?.catch(() => {})
   setStage('making its namespaces and files')
@@ -123,7 +126,7 @@ async function make(
     mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
     undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
     faultPoint('run-sandbox:folder-made')
-    await makeSandboxNamespaces(parts.reaper, layout, config, hostname)
+    await makeSandboxNamespaces(parts.reaper, layout, config, hostname, spare !== undefined)
     faultPoint('run-sandbox:namespaces-made')
     const { ipc: ownIpc } = podNamespaces(config.linux?.securityContext?.namespaceOptions)
     writeSandboxFiles(layout, { hostname, dns, onHostNetwork: !attachesNetwork, ownIpc })
@@ -155,6 +158,7 @@ async function make(
   parts.sandboxes.update(id, (record) => ({ ...record, ips, state: nextSandboxState(record.state, { type: 'made' }) }))
   undo.commit()
   faultPoint('run-sandbox:made')
+  parts.spares.fillSoon()
   return id
 }
 
@@ -163,20 +167,16 @@ function requireNetwork(parts: PodParts): void {
   if (!ready) throw new BerthError('failed-precondition', `the network is not ready: ${reason}: ${message}`)
 }
 
-async function attach(
-  parts: PodParts,
-  sandboxId: string,
+/** What the network is told about the pod. */
+function attachRequest(
   config: PodSandboxConfig,
   ports: readonly HostPort[],
   cgroup: string,
-  ready: Promise<void>,
-): Promise<readonly string[]> {
+): Omit<AttachRequest, 'sandboxId' | 'netnsPath'> {
   const { name, namespace, uid } = sandboxMetadata(config)
   const dns = podDns(config)
   const bandwidth = podBandwidth(config.annotations)
-  const request = {
-    sandboxId,
-    netnsPath: parts.layout.sandbox(sandboxId).netns,
+  return {
     podNamespace: namespace,
     podName: name,
     podUid: uid,
@@ -186,7 +186,16 @@ async function attach(
     cgroupParent: cgroup,
     annotations: config.annotations,
   }
-  const attachment = await parts.network.attach(request, { ready })
+}
+
+async function attach(
+  parts: PodParts,
+  sandboxId: string,
+  request: ReturnType<typeof attachRequest>,
+  ready: Promise<void>,
+): Promise<readonly string[]> {
+  const netnsPath = parts.layout.sandbox(sandboxId).netns
+  const attachment = await parts.network.attach({ ...request, sandboxId, netnsPath }, { ready })
   if (attachment.ips.length === 0) throw operationFailed('the network gave the pod no address')
   return attachment.ips
 }

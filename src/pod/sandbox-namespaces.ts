@@ -21,17 +21,39 @@ const networkDefaults: Readonly<Record<string, string>> = {
   'net.ipv4.ping_group_range': '0 2147483647',
 }
 
-/** Makes and pins the namespaces that the pod has of its own, with its host name, its loopback interface and its sysctls set in them. */
+/** Makes and pins a network namespace with its loopback interface and the sysctls that all pods get. */
+export function makeNetworkNamespace(path: string): void {
+  pinNamespaces({ net: path }, setUpNetwork)
+}
+
+/**
+ * Whether the network namespace of this pod is what {@link makeNetworkNamespace} makes. A plugin may need those of its sysctls
+ * that concern the network, and a user namespace has to own its network namespace.
+ */
+export function hasPlainNetworkNamespace(config: PodSandboxConfig): boolean {
+  const options = config.linux?.securityContext?.namespaceOptions
+  if (!podNamespaces(options).net || podUserNamespace(options)) return false
+  return !Object.keys(podSysctls(config)).some((name) => name.startsWith('net.'))
+}
+
+/**
+ * Makes and pins the namespaces that the pod has of its own, with its host name, its loopback interface and its sysctls set in
+ * them.
+ *
+ * @param hasNetwork its network namespace is there already
+ */
 export async function makeSandboxNamespaces(
   reaper: Reaper,
   layout: SandboxLayout,
   config: PodSandboxConfig,
   hostname: string,
+  hasNetwork = false,
 ): Promise<void> {
   const own = podNamespaces(config.linux?.securityContext?.namespaceOptions)
-  const sysctls = { ...(own.net ? networkDefaults : {}), ...podSysctls(config) }
+  const makesNetwork = own.net && !hasNetwork
+  const sysctls = podSysctls(config)
   const paths = {
-    ...(own.net && { net: layout.netns }),
+    ...(makesNetwork && { net: layout.netns }),
     ...(own.ipc && { ipc: layout.ipcns }),
     ...(own.uts && { uts: layout.utsns }),
   }
@@ -39,7 +61,7 @@ export async function makeSandboxNamespaces(
   if (!userns) {
     pinNamespaces(paths, () => {
       if (own.uts) setHostname(hostname)
-      if (own.net) bringUpLoopback()
+      if (makesNetwork) setUpNetwork()
       for (const [name, value] of Object.entries(sysctls)) setSysctl(name, value)
     })
     return
@@ -48,7 +70,7 @@ export async function makeSandboxNamespaces(
   const refused = new Map<string, string>()
   insideNamespaces(paths, () => {
     if (own.uts) setHostname(hostname)
-    if (own.net) bringUpLoopback()
+    if (makesNetwork) setUpNetwork()
     for (const [name, value] of Object.entries(sysctls)) {
       try {
         setSysctl(name, value)
@@ -62,6 +84,11 @@ export async function makeSandboxNamespaces(
   for (const [name, value] of refused) {
     await writeAsNamespaceRoot(reaper, { user: layout.userns, ...paths }, sysctlPath(name), value)
   }
+}
+
+function setUpNetwork(): void {
+  bringUpLoopback()
+  for (const [name, value] of Object.entries(networkDefaults)) setSysctl(name, value)
 }
 
 function sysctlPath(name: string): string {

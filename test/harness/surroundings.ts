@@ -110,7 +110,8 @@ function configuration(own: Surroundings, extra: TomlTable): TomlTable {
     socket: own.socket,
     log_level: 'debug',
     cgroup_parent: own.cgroupParent,
-    cni: { conf_dir: own.cniFolder },
+    // What is made ahead is made at any time: a test that compares the machine with before asks for it when it is about that.
+    cni: { conf_dir: own.cniFolder, attach_ahead: 0 },
     nri: { socket: own.nriSocket, plugin_dir: own.nriPlugins, plugin_config_dir: own.nriConfigs },
     image: { registry_config_dirs: [own.registriesFolder] },
   }
