@@ -32,6 +32,7 @@ import { makeFolders } from '../pod/folders.ts'
 import { Layout } from '../pod/layout.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
 import { Pods } from '../pod/pods.ts'
+import { makeNetworkNamespace } from '../pod/sandbox-namespaces.ts'
 import { SpareSandboxes } from '../pod/spare-sandboxes.ts'
 import { Trash } from '../pod/trash.ts'
 import { ShimPool } from '../shim/pool.ts'
@@ -139,7 +140,14 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
     clearings: new Map(),
     updates: new KeyedQueue(),
     network,
-    spares: new SpareSandboxes({ count: config.cni.attach_ahead, layout, network, operations, log }),
+    spares: new SpareSandboxes({
+      count: config.cni.attach_ahead,
+      layout,
+      network,
+      operations,
+      makeNamespace: makeNetworkNamespace,
+      log,
+    }),
     images,
     shims,
     nri,

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { silentLogger } from '../lib/log.ts'
@@ -100,4 +100,19 @@ export const addressResult = {
   cniVersion: '1.0.0',
   interfaces: [{ name: 'veth1' }, { name: 'eth0', mac: '02:00:00:00:00:01', sandbox: '/proc/self/ns/net' }],
   ips: [{ address: '10.1.0.2/24', gateway: '10.1.0.1', interface: 1 }],
+}
+
+/** cat(1) in place of plugins of the CNI project: what it is configured with is its result. */
+export function echoingPlugins(): ScriptedPlugins {
+  const plugins = new ScriptedPlugins()
+  for (const name of ['bridge', 'portmap']) copyFileSync('/bin/cat', join(plugins.binDir, name))
+  plugins.configure('10-pods.conflist', {
+    name: 'pods',
+    cniVersion: '1.0.0',
+    plugins: [
+      { type: 'bridge', ...addressResult },
+      { type: 'portmap', capabilities: { portMappings: true }, ...addressResult },
+    ],
+  })
+  return plugins
 }

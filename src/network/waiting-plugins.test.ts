@@ -1,24 +1,9 @@
 import assert from 'node:assert/strict'
-import { copyFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { addressResult, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
+import { echoingPlugins, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
 import { waitsForInput } from './waiting-plugins.ts'
-
-/** cat(1) in place of plugins that wait for their input: what it is configured with is its result. */
-function echoing(): ScriptedPlugins {
-  const plugins = new ScriptedPlugins()
-  for (const name of ['bridge', 'portmap']) copyFileSync('/bin/cat', join(plugins.binDir, name))
-  plugins.configure('10-pods.conflist', {
-    name: 'pods',
-    cniVersion: '1.0.0',
-    plugins: [
-      { type: 'bridge', ...addressResult },
-      { type: 'portmap', ...addressResult },
-    ],
-  })
-  return plugins
-}
 
 /** The environments of the plugins of this folder that run now. */
 function running(plugins: ScriptedPlugins): string[] {
@@ -35,7 +20,7 @@ function running(plugins: ScriptedPlugins): string[] {
 }
 
 test('plugins that wait for their input are started before their turn, and told nothing before the namespace is ready', async (t) => {
-  using plugins = echoing()
+  using plugins = echoingPlugins()
   const ready = Promise.withResolvers<void>()
   const attaching = plugins.network().attach(requestFor('s'), { ready: ready.promise })
   await t.waitFor(() => assert.equal(running(plugins).length, 2))
@@ -46,7 +31,7 @@ test('plugins that wait for their input are started before their turn, and told 
 })
 
 test('when the namespace does not come, they end without having done anything', async (t) => {
-  using plugins = echoing()
+  using plugins = echoingPlugins()
   const network = plugins.network()
   const ready = Promise.withResolvers<void>()
   const attaching = network.attach(requestFor('s'), { ready: ready.promise })

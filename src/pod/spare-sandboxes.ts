@@ -7,7 +7,6 @@ import type { AttachRequest, NetworkPort } from '../network/port.ts'
 import type { Operations } from '../state/operations.ts'
 import type { Layout } from './layout.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
-import { makeNetworkNamespace } from './sandbox-namespaces.ts'
 
 /** How long nothing may have happened before spares are made, in milliseconds: pods that start have the machine for themselves. */
 const quietMs = 200
@@ -27,6 +26,8 @@ export interface SpareSandboxesOptions {
   readonly layout: Layout
   readonly network: NetworkPort
   readonly operations: Pick<Operations, 'list'>
+  /** Makes a network namespace as pods get it, and pins it at the path. */
+  readonly makeNamespace: (path: string) => void
   readonly log: Logger
 }
 
@@ -110,9 +111,10 @@ export class SpareSandboxes {
     if (this.#filling) return
     this.#filling = true
     try {
-      const stale = [...this.#ready].filter((id) => !this.#suits(id, anyPod))
-      await Promise.all(stale.map((id) => this.remove(id)))
-      while (this.#ready.size < this.#options.count && this.#mayMake()) {
+      const { count } = this.#options
+      const useless = [...this.#ready].filter((id, index) => index >= count || !this.#suits(id, anyPod))
+      await Promise.all(useless.map((id) => this.remove(id)))
+      while (this.#ready.size < count && this.#mayMake()) {
         if (!(await this.#make())) return
       }
     } finally {
@@ -129,13 +131,13 @@ export class SpareSandboxes {
   }
 
   #make(): Promise<boolean> {
-    const { layout, network, log } = this.#options
+    const { layout, network, makeNamespace, log } = this.#options
     const id = newId()
     return this.#track(id, async () => {
       const { folder, netns } = layout.sandbox(id)
       try {
         mkdirSync(folder, { recursive: true, mode: 0o700 })
-        makeNetworkNamespace(netns)
+        makeNamespace(netns)
         const attached = await network.attachAhead(id, netns)
         if (attached) this.#ready.add(id)
         else removeSandboxFolder(layout.sandbox(id))
