@@ -3,9 +3,10 @@
  * dpkg-deb and GNU tar, and npm's registry or cache.
  */
 import { spawnSync } from 'node:child_process'
-import { fail, findNode, root } from './setup.mjs'
+import { fail, findNode, installNpmPackages, root } from './setup.mjs'
 
 try {
+  await installNpmPackages()
   const result = spawnSync(findNode(), ['scripts/package/main.ts', ...process.argv.slice(2)], {
     cwd: root,
     stdio: 'inherit',

@@ -90,7 +90,8 @@ export async function step(what, work) {
   }
 }
 
-async function installNpmPackages() {
+/** Installs what package-lock.json asks for, unless it is there. */
+export async function installNpmPackages() {
   if (npmPackagesAreInstalled()) return
   await step('Installing the npm packages (npm ci)', () =>
     run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {

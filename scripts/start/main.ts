@@ -40,7 +40,12 @@ export async function start(args: readonly string[], { busybox, abandoned }: Cir
   void berthd?.ended().then(() => over.resolve('end of berthd'))
   try {
     const shown = showPod(cri, settings, busybox).then(() => explain(endpoint))
-    const reason = await Promise.race([over.promise, shown.then(() => over.promise)])
+    if (berthd)
+      void shown.then(
+        () => say('\nCtrl-C stops berthd. Pods run on without it.'),
+        () => {},
+      )
+    const reason = await Promise.race([over.promise, shown.then(() => (berthd ? over.promise : 'nothing to wait for'))])
     if (reason === 'end of berthd') throw new Error(`berthd has ended. ${berthd?.lastWords()}`)
     if (berthd) sayGoodbye(await runningPods(cri))
     else say(`\nThe berthd at ${endpoint} was there before, and goes on.`)
@@ -118,9 +123,7 @@ or for good, in /etc/crictl.yaml:
     image-endpoint: ${endpoint}
 Point a kubelet at it, in its configuration file (or with --container-runtime-endpoint):
     containerRuntimeEndpoint: ${endpoint}
-The CLI of this checkout: bin/berth --help
-
-Ctrl-C stops berthd. Pods run on without it.`)
+The CLI of this checkout: bin/berth --help`)
 }
 
 function sayGoodbye(pods: readonly string[]): void {

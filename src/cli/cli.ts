@@ -104,10 +104,20 @@ export class Cli implements Disposable {
   }
 }
 
+/** Where berthd serves unless its configuration says otherwise. */
+export const defaultEndpoint = 'unix:///run/berth/berth.sock'
+
 /** A failure in one line for a user; with DEBUG set, its stack and causes too. */
 export function describeFailure(error: unknown, env: Terminal['env']): string {
   // The message of a CriError already says what gRPC did, in better words than its cause.
   const message = error instanceof CriError ? error.message : messageOf(error)
-  const line = `berth: ${message.trim().replaceAll(/\s*\n\s*/g, '; ')}`
+  const line = `berth: ${message.trim().replaceAll(/\s*\n\s*/g, '; ')}${howToStart(error)}`
   return env.DEBUG ? `${line}\n${inspect(error)}` : line
+}
+
+/** For a newcomer, who has not named a runtime: that of the default endpoint is Berth. */
+function howToStart(error: unknown): string {
+  const isNotThere = error instanceof CriError && error.message.startsWith('nothing serves')
+  if (!isNotThere || error.endpoint !== defaultEndpoint) return ''
+  return ' (systemctl start berth; in a checkout: npm start)'
 }

@@ -249,6 +249,22 @@ test("exec gives the command's output and exit code, and leaves its options alon
   assert.match((await set.berth('exec', '-s', '-it', b2, 'sh')).stderr, /go with neither -i nor -t/)
 })
 
+test('exec, logs and inspect take a pod with one container for it; what changes things does not', async () => {
+  await using set = await setUpPod()
+  const asked: (readonly string[])[] = []
+  set.runtime.execs.set('nginx', (command) => asked.push(command) - 1)
+  assert.match((await set.berth('inspect', 'shop/web')).stdout, /"name": "nginx"/)
+  assert.equal((await set.berth('exec', '--sync', 'web', '--', 'ls', '--', '-l')).code, 0)
+  assert.deepEqual(asked, [['ls', '--', '-l']], 'the first -- ends the options, as with kubectl')
+  assert.match((await set.berth('exec', 'web', '--')).stderr, /say which command to run/)
+  assert.match(
+    (await set.berth('rm', '-f', 'web')).stderr,
+    /"web" is a pod; name a container of it: shop\/web\/nginx$/m,
+  )
+  await set.berth('create', 'web', set.file('second.json', { ...container, metadata: { name: 'proxy' } }), set.pod)
+  assert.match((await set.berth('logs', 'web')).stderr, /name a container of it: .*shop\/web\/proxy/)
+})
+
 test('logs: both streams, tail, follow to the end of the container, previous', async () => {
   await using set = await setUpPod()
   const path = join(set.logs, 'nginx/0.log')

@@ -1,5 +1,5 @@
 import { Command, CommanderError, Option } from 'commander'
-import { Cli, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
+import { Cli, defaultEndpoint, describeFailure, type GlobalOptions, type Terminal } from './cli.ts'
 import { addAgent } from './commands/agent.ts'
 import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
@@ -42,8 +42,6 @@ import { addUpdate } from './commands/update.ts'
 import { addVersion } from './commands/version.ts'
 import { addWhy } from './commands/why.ts'
 import { version } from './version.ts'
-
-export const defaultEndpoint = 'unix:///run/berth/berth.sock'
 
 /** The groups of `berth --help`, with their commands in order. */
 const groups = {

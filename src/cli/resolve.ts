@@ -49,14 +49,31 @@ export function resolveOne(
 
 const fullId = /^[0-9a-f]{64}$/
 
-/** The id of the container that `query` names: an id, the beginning of one, or `[[namespace/]pod/]name`. */
-export async function resolveContainer(cli: Cli, query: string): Promise<string> {
+/**
+ * The id of the container that `query` names: an id, the beginning of one, or `[[namespace/]pod/]name`.
+ *
+ * @param of.podWillDo the name of a pod with one container means that one, as kubectl's users have it in their fingers
+ */
+export async function resolveContainer(cli: Cli, query: string, of: { podWillDo?: boolean } = {}): Promise<string> {
   if (fullId.test(query)) return query
   const { containers } = await cli.cri.runtime.listContainers({}, cli.ask)
   const podOf = await findPods(cli, containers)
   const candidates = containers.map((container) => containerCandidate(container, podOf(container)))
-  return resolveOne('container', query, candidates, 'berth ps -a').id
+  try {
+    return resolveOne('container', query, candidates, 'berth ps -a').id
+  } catch (error) {
+    if (!(error instanceof BerthError) || error.code !== 'not-found') throw error
+    const inPod = candidates.filter(({ names }) => names.some((name) => isOfPod(name, query)))
+    const names = [...new Set(inPod.map(({ names }) => names.at(-1) as string))]
+    if (names.length === 0) throw error
+    const [name = ''] = names
+    if (of.podWillDo && names.length === 1) return resolveOne('container', name, inPod, 'berth ps -a').id
+    throw invalidArgument(`"${query}" is a pod; name a container of it: ${names.join(', ')}`)
+  }
 }
+
+/** Whether `pod/container` or `namespace/pod/container` is in the pod `query`. */
+const isOfPod = (name: string, query: string) => name.slice(0, name.lastIndexOf('/')) === query
 
 /** The id of the pod sandbox that `query` names: an id, the beginning of one, or `[namespace/]name`. */
 export async function resolvePod(cli: Cli, query: string): Promise<string> {

@@ -41,7 +41,8 @@ export interface ManifestDocument {
 export function readDocuments(text: string, origin: string): ManifestDocument[] {
   const documents = parseAllDocuments(text)
   const problem = documents.flatMap(({ errors }) => errors)[0]
-  if (problem) throw invalidArgument(`${origin}: ${problem.message}`)
+  // Its other lines are an excerpt of the text with a mark below, which is nothing for one line.
+  if (problem) throw invalidArgument(`${origin}: ${problem.message.split(/:?\n/)[0]}`)
   return documents
     .map((document) => toObject(() => document.toJS() as unknown, origin))
     .filter((object) => object !== null && object !== undefined)

@@ -43,6 +43,13 @@ class Start {
     return this.#output
   }
 
+  /** Waits until it has ended by itself; answers what it said. */
+  async ended(): Promise<string> {
+    const [code] = (await once(this.#process, 'close')) as [number | null]
+    assert.equal(code, 0, this.#output)
+    return this.#output
+  }
+
   /** What Ctrl-C does; answers what it said last. */
   async interrupt(): Promise<string> {
     const before = this.#output.length
@@ -90,6 +97,10 @@ test('npm start: from nothing to a pod and its log; Ctrl-C; again', { timeout: 1
   const saidAgain = await second.ready()
   assert.match(saidAgain, /The pod hello still runs from before\./)
   assert.doesNotMatch(saidAgain, /Made the image|none was configured|bin\/berth run/)
+
+  const beside = await start().ended()
+  assert.match(beside, /berth 0\.1\.0 already serves at .*: using it[^]*was there before, and goes on\.$/m)
+  assert.doesNotMatch(beside, /Ctrl-C/)
 
   const endpoint = `unix://${place.socket}`
   await berth(endpoint, ['rmp', '-fa'])

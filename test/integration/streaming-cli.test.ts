@@ -49,6 +49,11 @@ test('berth exec: both outputs, the end of the input, the exit code, what cannot
     await run(['exec', '-i', set.container, 'sh', '-c', 'cat; echo after; echo err >&2; exit 3'], 'input\n'),
     { exitCode: 3, stdout: 'input\nafter\n', stderr: 'err\n' },
   )
+  assert.deepEqual(await run(['exec', '-it', set.container, 'cat'], 'input\n'), {
+    exitCode: 0,
+    stdout: 'input\n',
+    stderr: 'berth: stdin is no terminal, so -t is left out\n',
+  })
   const much = randomBytes(5_000_000)
   const { stdout } = await run(['exec', '-i', set.container, 'sha256sum'], much)
   assert.equal(stdout.slice(0, 64), createHash('sha256').update(much).digest('hex'))

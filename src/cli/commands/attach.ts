@@ -17,7 +17,7 @@ export function addAttach(program: Command, cli: Cli): void {
     .option('-t, --tty', 'the container has a terminal: pass on every key; Ctrl-P Ctrl-Q detaches')
   addTlsOptions(command).action(async (query: string, options: Options) => {
     const { stdin, tty } = { stdin: options.interactive === true, tty: options.tty === true }
-    const containerId = await resolveContainer(cli, query)
+    const containerId = await resolveContainer(cli, query, { podWillDo: true })
     const { url } = await cli.cri.runtime.attach({ containerId, stdin, tty, stdout: true, stderr: !tty }, cli.ask)
     // Loaded when it is needed: most commands stream nothing.
     const { runRemoteCommand } = await import('../streaming/remote-command.ts')

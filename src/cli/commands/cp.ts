@@ -37,7 +37,7 @@ async function fromContainer(cli: Cli, from: ContainerPlace, to: string, tls: Tl
   const name = posix.basename(path) || '.'
   if (to.endsWith('/') && !existsSync(to)) throw notFound('folder', to)
   const target = isFolder(to) && name !== '.' ? join(to, name) : to
-  const containerId = await resolveContainer(cli, from.container)
+  const containerId = await resolveContainer(cli, from.container, { podWillDo: true })
   const args = ['-cf', '-', '-C', posix.dirname(path), name === '.' ? '.' : `./${name}`]
   await readTar(cli, containerId, args, tls, (tar) =>
     unpackTree(tar, { name, target, skipped: (what) => cli.note(`left out: ${printable(what)}`) }),
@@ -48,7 +48,7 @@ async function toContainer(cli: Cli, from: string, to: ContainerPlace, tls: TlsF
   if (!existsSync(from)) throw notFound('file', from)
   const { feedTar } = await import('../copy/remote-tar.ts')
   const { packTree } = await import('../copy/pack.ts')
-  const containerId = await resolveContainer(cli, to.container)
+  const containerId = await resolveContainer(cli, to.container, { podWillDo: true })
   const path = posix.resolve(to.path)
   const own = basename(posix.resolve(process.cwd(), from))
   const intoFolder = await isFolderInside(cli, containerId, path)

@@ -28,11 +28,15 @@ export function addExec(program: Command, cli: Cli): void {
     )
     // What follows the container is the command's own, also what looks like an option.
     .passThroughOptions()
-  addTlsOptions(command).action(async (query: string, cmd: string[], options: Options) => {
-    const { stdin, tty } = { stdin: options.interactive === true, tty: options.tty === true }
+  addTlsOptions(command).action(async (query: string, words: string[], options: Options) => {
+    // As kubectl is written: exec POD -- COMMAND.
+    const cmd = words[0] === '--' ? words.slice(1) : words
+    if (cmd.length === 0) throw invalidArgument('say which command to run')
+    const stdin = options.interactive === true
+    const tty = options.tty === true && canHaveTerminal(stdin)
     const sync = options.sync || options.timeout > 0
     if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
-    const containerId = await resolveContainer(cli, query)
+    const containerId = await resolveContainer(cli, query, { podWillDo: true })
     if (sync) return execSync(containerId, cmd, options.timeout)
     const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
     const { url } = await cli.cri.runtime.exec(request, cli.ask)
@@ -47,6 +51,14 @@ export function addExec(program: Command, cli: Cli): void {
       ...(input && { stdin: input }),
     })
   })
+
+  /** A terminal in the container whose input ends, as that of a pipe or file does, would wait forever for more. */
+  function canHaveTerminal(stdin: boolean): boolean {
+    const { stdin: input } = cli.terminal
+    if (!stdin || (input && 'isTTY' in input && input.isTTY === true)) return true
+    cli.note('stdin is no terminal, so -t is left out')
+    return false
+  }
 
   async function execSync(containerId: string, cmd: string[], timeout: number): Promise<void> {
     const answer = await cli.cri.runtime.execSync({ containerId, cmd, timeout: BigInt(timeout) }, cli.work)

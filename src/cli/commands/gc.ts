@@ -42,6 +42,7 @@ export function addGc(program: Command, cli: Cli): void {
         describeSize(bytes),
         unused ? (dryRun ? '(nobody: would be deleted)' : '(nobody: deleted)') : owners.join(', '),
       ])
+      if (findings.length + rows.length === 0) return cli.print('All is in order, and no image takes space.')
       if (findings.length > 0) cli.terminal.stdout.write(`${findingTable(findings, !dryRun)}\n`)
       cli.terminal.stdout.write(formatTable([['KIND', 'PATH', 'SIZE', 'OWNER'], ...rows]))
     })

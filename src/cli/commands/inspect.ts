@@ -17,7 +17,7 @@ import { addInspection } from './inspection.ts'
 export function addInspect(program: Command, cli: Cli): void {
   const command = program.command('inspect <container...>').description('show all about containers, as JSON')
   addInspection(command, cli, async (query, verbose) => {
-    const containerId = await resolveContainer(cli, query)
+    const containerId = await resolveContainer(cli, query, { podWillDo: true })
     const { status, info } = await cli.cri.runtime.containerStatus({ containerId, verbose }, cli.ask)
     if (!status) throw notFound('container', query)
     return { status: containerStatusJson(status), ...infoJson(info) }

@@ -34,7 +34,7 @@ export function addLogs(program: Command, cli: Cli): void {
     .option('-r, --reopen', 'have the runtime open the log file anew first, as after its rotation')
     .action(async (query: string, options: Options) => {
       const since = options.since === undefined ? undefined : parseSince(options.since, cli.terminal.now())
-      const containerId = await resolveContainer(cli, query)
+      const containerId = await resolveContainer(cli, query, { podWillDo: true })
       if (options.reopen) await cli.cri.runtime.reopenContainerLog({ containerId }, cli.work)
       const { status } = await cli.cri.runtime.containerStatus({ containerId }, cli.ask)
       if (!status) throw notFound('container', query)

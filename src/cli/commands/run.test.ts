@@ -142,7 +142,12 @@ test('policy Never and runAsNonRoot are kept to', async () => {
 
 test('files that hold no pod', async () => {
   await using runtime = await FakeRuntime.serve()
-  assert.match((await berth(runtime.endpoint, ['run', '-f', '/no/such.yaml'])).stderr, /there is no file/)
+  assert.match(
+    (await berth(runtime.endpoint, ['run', '-f', '/no/such.yaml'])).stderr,
+    /there is no file \/no\/such.yaml\n$/,
+  )
+  assert.match((await berth(runtime.endpoint, ['run', '-f', '/'])).stderr, /\/ is a folder/)
+  assert.match((await berth(runtime.endpoint, ['run', 'pod.yaml'])).stderr, /: berth run -f pod\.yaml$/m)
   assert.match((await berth(runtime.endpoint, ['run'])).stderr, /give a manifest with -f/)
   await using set = await setUp()
   assert.match((await set.run({ apiVersion: 'v1', kind: 'Service' })).stderr, /holds no Pod and no Deployment/)

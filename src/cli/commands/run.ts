@@ -36,9 +36,8 @@ export function addRun(program: Command, cli: Cli): void {
     async (container: string | undefined, pod: string | undefined, options: Options) => {
       if (options.filename !== undefined && container === undefined) return runManifests(cli, options.filename)
       if (options.filename !== undefined || container === undefined || pod === undefined) {
-        throw invalidArgument(
-          'give a manifest with -f, or a container config and a pod config; berth run --help shows how',
-        )
+        const hint = container !== undefined && pod === undefined ? `berth run -f ${container}` : 'berth run --help'
+        throw invalidArgument(`give a manifest with -f, or a container config and a pod config: ${hint}`)
       }
       await runConfigs(cli, container, pod, options)
     },
@@ -71,15 +70,22 @@ async function runManifests(cli: Cli, path: string): Promise<void> {
     mounts: systemMounts,
   }
   const all = [...pods.map(({ pod }) => pod), ...deployments.flatMap(podsOf)]
-  for (const pod of all) cli.terminal.stdout.write(describe(await runPod(place, pod)))
+  for (const pod of all) {
+    const running = await runPod(place, pod)
+    cli.terminal.stdout.write(describe(running))
+    const failed = running.containers.some((container) => container.exitCode !== 0)
+    if (failed) cli.note(`not all is well: berth why ${nameOf(running)}`)
+  }
 }
 
-function describe({ sandbox, containers }: RunningPod): string {
-  const { name = '', namespace = '' } = sandbox.metadata ?? {}
+const nameOf = ({ sandbox: { metadata } }: RunningPod) => `${metadata?.namespace}/${metadata?.name}`
+
+function describe(pod: RunningPod): string {
+  const { sandbox, containers } = pod
   const ip = sandbox.network?.ip || '(of the node)'
-  const pod = formatTable([
+  const heading = formatTable([
     ['POD', 'POD ID', 'STATE', 'IP'],
-    [`${namespace}/${name}`, shortId(sandbox.id), describePodState(sandbox.state), ip],
+    [nameOf(pod), shortId(sandbox.id), describePodState(sandbox.state), ip],
   ])
   const rows = containers.map(({ id, metadata, state, exitCode, reason }) => {
     const ended = state === ContainerState.CONTAINER_EXITED ? ` (${exitCode}${reason && `, ${reason}`})` : ''
@@ -90,5 +96,5 @@ function describe({ sandbox, containers }: RunningPod): string {
       String(metadata?.attempt ?? 0),
     ]
   })
-  return `${pod}\n${formatTable([['CONTAINER', 'CONTAINER ID', 'STATE', 'ATTEMPT'], ...rows])}`
+  return `${heading}\n${formatTable([['CONTAINER', 'CONTAINER ID', 'STATE', 'ATTEMPT'], ...rows])}`
 }

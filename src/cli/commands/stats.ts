@@ -28,7 +28,7 @@ export function addStats(program: Command, cli: Cli): void {
     .action(async (query: string | undefined, options: Options) => {
       const name = query ?? options.id
       const sampler = new Sampler(cli, {
-        ...(name !== undefined && { id: await resolveContainer(cli, name) }),
+        ...(name !== undefined && { id: await resolveContainer(cli, name, { podWillDo: true }) }),
         ...(options.pod !== undefined && { podSandboxId: await resolvePod(cli, options.pod) }),
         ...(options.label && { labels: options.label }),
       })

@@ -30,9 +30,9 @@ export function parseTime(text: string): bigint | undefined {
 export function parseSince(text: string, nowMs: number): bigint {
   const exact = parseTime(text)
   if (exact !== undefined) return exact
-  if (/^\d{4}-/.test(text)) {
+  if (!/^\d/.test(text) || /^\d{4}-/.test(text)) {
     const ms = Date.parse(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00` : text)
-    if (!Number.isNaN(ms)) return BigInt(ms) * 1_000_000n
+    if (/^\d/.test(text) && !Number.isNaN(ms)) return BigInt(ms) * 1_000_000n
     throw invalidArgument(`"${text}" is not a time: write it like 2026-01-02T13:23:37Z, or a duration like 10m`)
   }
   return BigInt(Math.round(nowMs - parseDuration(text))) * 1_000_000n

@@ -15,6 +15,25 @@ const failures: readonly { rpc: string; message: string; layer: string; what: Re
   {
     rpc: 'PullImage',
     message:
+      'RegistryUnavailable: failed to pull image "docker.io/a:1": the registry registry-1.docker.io has a name that is not known (DNS): getaddrinfo ENOTFOUND registry-1.docker.io; check the network (before that, its mirrors: 127.0.0.1:5000: answered 404 (MANIFEST_UNKNOWN: manifest unknown))',
+    layer: 'registry',
+    what: /cannot be reached/,
+  },
+  {
+    rpc: 'PullImage',
+    message: 'failed to resolve reference "reg.example:5000/reset:1": reg.example:5000/reset:1: not found',
+    layer: 'registry',
+    what: /no such image/,
+  },
+  {
+    rpc: 'PullImage',
+    message: 'invalid image reference "docker.io/Busy": "library/Busy" is not a repository name',
+    layer: 'configuration',
+    what: /not the name of an image/,
+  },
+  {
+    rpc: 'PullImage',
+    message:
       'failed to pull image "reg.example:5000/a:1": pull access denied, the repository does not exist or needs credentials (reg.example:5000: 401 Unauthorized); give a pull secret',
     layer: 'registry',
     what: /wants credentials/,

@@ -50,6 +50,12 @@ export const failureRules: readonly Rule[] = [
     next: () => 'push the image again; if others get it whole, look for a proxy or mirror that alters or cuts it',
   },
   {
+    words: /invalid image reference|invalid reference format|InvalidImageName|failed to parse (image )?reference/i,
+    layer: 'configuration',
+    what: 'this is not the name of an image',
+    next: () => 'write it as [registry/]repository[:tag][@digest], the repository in lower case',
+  },
+  {
     rpc: /PullImage/,
     words: /x509|certificate|tls:|self-signed|ssl/i,
     layer: 'registry',
@@ -94,19 +100,19 @@ export const failureRules: readonly Rule[] = [
   },
   {
     rpc: /PullImage/,
-    words: /not found|manifest unknown|name unknown|does not exist/i,
-    layer: 'registry',
-    what: 'the registry has no such image',
-    next: (_, { image }) => `check the name and the tag${image ? ` of ${image}` : ''}; is it pushed to this registry?`,
-  },
-  {
-    rpc: /PullImage/,
     words:
-      /RegistryUnavailable|cannot be reached|dial tcp|connection refused|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|no such host|i\/o timeout|timed out|reset|EOF/i,
+      /RegistryUnavailable|cannot be reached|dial tcp|connection refused|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|no such host|i\/o timeout|timed out|connection reset|ECONNRESET|: EOF|unexpected EOF/i,
     layer: 'registry',
     what: 'the registry cannot be reached, or does not serve',
     next: (_, { image }) =>
       `from this node, try: curl -v https://${registryOf(image)}/v2/ ; then look at DNS, proxy, firewall, and hosts.toml of a mirror`,
+  },
+  {
+    rpc: /PullImage/,
+    words: /not found|manifest unknown|name unknown|does not exist/i,
+    layer: 'registry',
+    what: 'the registry has no such image',
+    next: (_, { image }) => `check the name and the tag${image ? ` of ${image}` : ''}; is it pushed to this registry?`,
   },
   {
     words:
