@@ -12,6 +12,7 @@ import type { PodParts } from './parts.ts'
 export function describeSandbox(parts: PodParts, record: SandboxRecord): object {
   const { userns, netns, ipcns, utsns, hosts, resolvConf } = parts.layout.sandbox(record.id)
   const ownUser = podUserNamespace(record.config.linux?.securityContext?.namespaceOptions)
+  const entry = parts.network.attachments().find(({ sandboxId }) => sandboxId === record.id)
   return {
     state: record.state,
     shim: record.shim,
@@ -19,7 +20,8 @@ export function describeSandbox(parts: PodParts, record: SandboxRecord): object 
     namespaces: { ...(ownUser && { user: userns }), net: netns, ipc: ipcns, uts: utsns },
     hosts,
     resolvConf,
-    network: parts.network.attachments().find((entry) => entry.sandboxId === record.id)?.attachment,
+    network: entry?.attachment,
+    ...(entry?.error !== undefined && { networkError: entry.error }),
     config: toJson(PodSandboxConfigSchema, record.config),
   }
 }

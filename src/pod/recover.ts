@@ -8,8 +8,8 @@ import { findLostRecords } from './find-lost-records.ts'
 import { clearInfraCgroup } from './infra-cgroup.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import type { PodParts } from './parts.ts'
+import { releaseNetwork, removeFolder } from './release-network.ts'
 import { removeContainerFiles } from './remove-container.ts'
-import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
 import type { Takeovers } from './takeovers.ts'
 import { watchInfraProcess } from './watch-infra.ts'
@@ -64,12 +64,11 @@ function endAllContainers(parts: PodParts): void {
  * listed from now on, as not ready, so that it can be stopped and removed.
  */
 async function undoSandbox(parts: PodParts, sandbox: SandboxRecord): Promise<void> {
-  const layout = parts.layout.sandbox(sandbox.id)
   try {
-    await parts.network.detach(sandbox.id)
-    stopInfraProcess(layout)
+    await releaseNetwork(parts, sandbox.id)
+    stopInfraProcess(parts.layout.sandbox(sandbox.id))
     await clearInfraCgroup(parts, sandbox)
-    removeSandboxFolder(layout)
+    removeFolder(parts, sandbox.id)
     parts.sandboxes.delete(sandbox.id)
   } catch (error) {
     const reason = `it was not made to the end, and cannot be undone: ${messageOf(error)}`

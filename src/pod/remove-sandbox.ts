@@ -3,8 +3,8 @@ import { faultPoint } from '../lib/fault-point.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
+import { removeFolder } from './release-network.ts'
 import { removeContainers } from './remove-container.ts'
-import { removeSandboxFolder } from './sandbox-files.ts'
 import { stopKnownSandbox } from './stop-sandbox.ts'
 
 /** Removes a sandbox with its containers. One that runs is stopped first; an unknown id is no error. */
@@ -22,7 +22,7 @@ export async function removeSandbox(parts: PodParts, id: string): Promise<void> 
       faultPoint('remove-sandbox:containers-removed')
       setStage('removing its files')
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
-      removeSandboxFolder(parts.layout.sandbox(sandbox.id))
+      removeFolder(parts, sandbox.id)
       faultPoint('remove-sandbox:files-removed')
       parts.shims.release(sandbox.id, sandbox.shim)
       parts.nri.sandboxRemoved(sandbox)

@@ -24,7 +24,8 @@ import {
   sandboxKey,
   sandboxMetadata,
 } from './sandbox-config.ts'
-import { giveSandboxFiles, removeSandboxFolder, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
+import { releaseNetwork, removeFolder } from './release-network.ts'
+import { giveSandboxFiles, resolvConf, writeHosts, writeSandboxFiles } from './sandbox-files.ts'
 import { hasPlainNetworkNamespace, makeSandboxNamespaces } from './sandbox-namespaces.ts'
 import { sandboxUserNamespace } from './sandbox-user-namespace.ts'
 
@@ -124,7 +125,7 @@ async function make(
   setStage('making its namespaces and files')
   try {
     mkdirSync(layout.folder, { recursive: true, mode: 0o700 })
-    undo.add('remove its files and mounts', () => removeSandboxFolder(layout))
+    undo.add('remove its files and mounts', () => removeFolder(parts, id))
     faultPoint('run-sandbox:folder-made')
     await makeSandboxNamespaces(parts.reaper, layout, config, hostname, spare !== undefined)
     faultPoint('run-sandbox:namespaces-made')
@@ -133,13 +134,15 @@ async function make(
     faultPoint('run-sandbox:files-written')
   } catch (error) {
     made.reject(error)
+    // Then there is no attachment any more for which the folder would be kept.
+    await attaching?.catch(() => {})
     throw error
   }
 
   let ips: readonly string[] = []
   if (attaching) {
     setStage('attaching it to the network')
-    undo.add('take it off the network', () => parts.network.detach(id))
+    undo.add('take it off the network', () => releaseNetwork(parts, id))
     made.resolve()
     ips = await attaching
     faultPoint('run-sandbox:network-attached')

@@ -52,9 +52,14 @@ export function giveSandboxFiles(layout: SandboxLayout, hostId: number): void {
   }
 }
 
+/** Where the pod's namespaces and its shared memory are, or may be. */
+export function sandboxMounts({ netns, ipcns, utsns, pidns, userns, shm }: SandboxLayout): readonly string[] {
+  return [netns, ipcns, utsns, pidns, userns, shm]
+}
+
 /** Lets go of the pod's namespaces and its shared memory; no error when they are gone already. */
 export function releaseSandboxMounts(layout: SandboxLayout): void {
-  for (const path of [layout.netns, layout.ipcns, layout.utsns, layout.pidns, layout.userns, layout.shm]) unmount(path)
+  for (const path of sandboxMounts(layout)) unmount(path)
 }
 
 /** Takes away all that a sandbox has below its folder, mounts first; no error when it is gone already. */

@@ -79,11 +79,11 @@ test('what fails is not left, and is not tried again at once', async (t) => {
   const { network, spares, layout } = world(t, 2)
   network.nextAttachError = new Error('no address left')
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(network.calls.length, 1))
+  await t.waitFor(() => assert.ok(network.calls.length > 0))
   const [id = ''] = network.calls.map((call) => call.split(' ')[1])
   await t.waitFor(() => assert.ok(!existsSync(layout.sandbox(id).folder)))
   await t.waitFor(() => assert.ok(!spares.has(id)))
-  assert.equal(network.calls.length, 1)
+  assert.deepEqual(network.calls, [`attach ${id}`, `detach ${id}`])
 })
 
 test('one that no pod could use any more is replaced', async (t) => {

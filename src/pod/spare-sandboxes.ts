@@ -145,7 +145,11 @@ export class SpareSandboxes {
       } catch (error) {
         // A pod that comes now is told more about it.
         log.info({ error: messageOf(error) }, 'no network could be made ahead of its pod')
-        removeSandboxFolder(layout.sandbox(id))
+        await network.detach(id).then(
+          () => removeSandboxFolder(layout.sandbox(id)),
+          // It stays on record, and the reconciler sees to it.
+          () => {},
+        )
         return false
       }
     })

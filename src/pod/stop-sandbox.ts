@@ -7,12 +7,13 @@ import { clearInfraCgroup } from './infra-cgroup.ts'
 import { stopInfraProcess } from './infra-process.ts'
 import { containersOf, findSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
-import { releaseSandboxMounts } from './sandbox-files.ts'
+import { releaseMounts, releaseNetwork } from './release-network.ts'
 import { killContainers } from './stop-container.ts'
 
 /**
  * Stops a sandbox: kills its containers, takes it off the network, lets go of its namespaces and cgroups. An unknown or a
- * stopped one is no error. What fails can be repeated: the sandbox is NOTREADY from the beginning.
+ * stopped one is no error. What fails can be repeated: the sandbox is NOTREADY from the beginning. Plugins that do not release its
+ * network do not fail it.
  */
 export async function stopSandbox(parts: PodParts, id: string): Promise<void> {
   const sandbox = findSandbox(parts, id)
@@ -37,13 +38,13 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([
-        parts.gracePeriods.shortened(() => parts.network.detach(sandbox.id)),
+        parts.gracePeriods.shortened(() => releaseNetwork(parts, sandbox.id)),
         clearInfraCgroup(parts, sandbox),
         ...containers.map((container) => clearRuntime(parts, container)),
       ])
       faultPoint('stop-sandbox:cleared')
       setStage('letting go of its namespaces')
-      releaseSandboxMounts(parts.layout.sandbox(sandbox.id))
+      releaseMounts(parts, sandbox.id)
       faultPoint('stop-sandbox:unmounted')
       record(parts, sandbox.id, { type: 'stopped' })
       faultPoint('stop-sandbox:stopped')

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { eventually } from './eventually.ts'
@@ -50,6 +50,19 @@ export class MisbehavingProgram implements Disposable {
   order(verb: string, how: Misbehaviour): void {
     for (const name of [`done.${verb}`, 'hangs']) rmSync(join(this.folder, name), { force: true })
     writeFileSync(join(this.folder, `order.${verb}`), `${how}\n`)
+  }
+
+  /** There is no such program, until {@link bringBack}. */
+  takeAway(): void {
+    renameSync(this.path, this.#away)
+  }
+
+  bringBack(): void {
+    renameSync(this.#away, this.path)
+  }
+
+  get #away(): string {
+    return join(this.folder, 'away')
   }
 
   /** Throws when the order was not carried out. */

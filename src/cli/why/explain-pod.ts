@@ -9,7 +9,7 @@ export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
   const about = aboutPod(pod)
   const waits = waitsOf(report, about)
   const failures = failuresOf(report, about)
-  const causes = [...(pod.ready ? [] : [notReady(pod)]), ...failures]
+  const causes = [...(pod.ready ? [] : [notReady(pod), ...unreleased(pod)]), ...failures]
   const empty = pod.ready && pod.containers.length === 0 && waits.length === 0 && failures.length === 0
   return {
     kind: 'pod',
@@ -49,6 +49,14 @@ export function explainUnlistedPod(pod: UnlistedPod, report: RuntimeReport): Exp
     notes: [],
     lastLines: [],
   }
+}
+
+/** What keeps its addresses and ports, though the stop has succeeded. */
+function unreleased({ networkError }: PodFacts): Cause[] {
+  if (networkError === undefined) return []
+  const what = 'its CNI plugins have not given back its addresses and ports yet; berthd asks them again every minute'
+  const next = 'mend what their words name; berth gc asks them at once'
+  return [{ layer: 'network (CNI)', what, said: networkError, next }]
 }
 
 function notReady({ reason }: PodFacts): Cause {

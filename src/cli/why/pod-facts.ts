@@ -13,6 +13,8 @@ export interface PodFacts {
   readonly ready: boolean
   /** Why it is not ready, where the runtime tells. */
   readonly reason: string
+  /** Why its network is not released, where it is to be. */
+  readonly networkError?: string
   /** The newest attempt of each container. */
   readonly containers: readonly ContainerFacts[]
 }
@@ -46,7 +48,8 @@ export async function readPod(cli: Cli, sandbox: PodSandbox, listed: readonly Co
   const { id, metadata } = sandbox
   const { namespace = '', name = '', uid = '' } = metadata ?? {}
   const { info } = await cli.cri.runtime.podSandboxStatus({ podSandboxId: id, verbose: true }, cli.ask)
-  const state = parseInfo(info).state as { readonly reason?: unknown } | undefined
+  const { networkError, ...told } = parseInfo(info)
+  const state = told.state as { readonly reason?: unknown } | undefined
   const own = listed.filter(({ podSandboxId }) => podSandboxId === id)
   const names = new Set(own.map(({ metadata }) => metadata?.name ?? ''))
   const containers = await Promise.all([...names].map((name) => readContainer(cli, attemptsOf(own, name))))
@@ -57,6 +60,7 @@ export async function readPod(cli: Cli, sandbox: PodSandbox, listed: readonly Co
     uid,
     ready: sandbox.state === PodSandboxState.SANDBOX_READY,
     reason: typeof state?.reason === 'string' ? state.reason : '',
+    ...(typeof networkError === 'string' && { networkError }),
     containers: containers.filter((container) => container !== undefined),
   }
 }

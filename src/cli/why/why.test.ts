@@ -16,7 +16,7 @@ const ns = (msAgo: number) => BigInt(now - msAgo) * 1_000_000n
 interface Scene {
   /** What berthd reports; undefined for a runtime that reports nothing. */
   readonly report?: object
-  readonly sandbox?: { readonly ready: boolean; readonly reason?: string }
+  readonly sandbox?: { readonly ready: boolean; readonly reason?: string; readonly networkError?: string }
   readonly container?: Partial<Omit<ContainerStatus, '$typeName' | '$unknown'>>
 }
 
@@ -32,7 +32,9 @@ async function why(scene: Scene, ...args: string[]) {
     listPodSandbox: () => ({ items: scene.sandbox ? [{ id: s1, metadata: pod, state, createdAt: 1n }] : [] }),
     podSandboxStatus: () => ({
       status: { id: s1, metadata: pod, state },
-      info: { info: JSON.stringify({ state: { reason: scene.sandbox?.reason } }) },
+      info: {
+        info: JSON.stringify({ state: { reason: scene.sandbox?.reason }, networkError: scene.sandbox?.networkError }),
+      },
     }),
     listContainers: () => ({
       containers: scene.container
@@ -137,6 +139,15 @@ test('a pod of before a restart of the machine, and a container of which nobody 
   assert.match(
     unknown.stdout,
     /Unknown\n {2}why +container runtime: nobody can tell .*\n {2}it said +its shim is gone\n/,
+  )
+})
+
+test('a stopped pod whose network could not be released', async () => {
+  const networkError = 'CNI plugin "calico" (DEL on network "n") failed: connection refused'
+  const { stdout } = await why({ sandbox: { ready: false, reason: 'it was stopped by request', networkError } }, 's1')
+  assert.match(
+    stdout,
+    /network \(CNI\): its CNI plugins have not given back its addresses[^]*it said +CNI plugin "calico"/,
   )
 })
 

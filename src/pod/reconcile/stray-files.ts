@@ -6,6 +6,7 @@ import { bundleFacts } from '../bundle-facts.ts'
 import { folderIds } from '../folders.ts'
 import { stopInfraProcess } from '../infra-process.ts'
 import type { PodParts } from '../parts.ts'
+import { isOnNetwork } from '../release-network.ts'
 import { removeContainerFiles } from '../remove-container.ts'
 import { removeSandboxFolder } from '../sandbox-files.ts'
 import type { Disorder } from './disorder.ts'
@@ -18,9 +19,10 @@ export function strayFiles(parts: PodParts): Disorder[] {
   const containers = new Set([...strays(join(state, 'containers')), ...strays(join(root, 'containers'))])
   return [
     ...[...containers].map((id) => stray(parts, id, 'is a folder of a container without a record', sweepContainer)),
-    ...strays(join(state, 'sandboxes')).map((id) =>
-      stray(parts, id, 'is a folder of a sandbox without a record', sweepSandbox),
-    ),
+    // What is still on the network needs its namespace until it is off it: strayAttachments.
+    ...strays(join(state, 'sandboxes'))
+      .filter((id) => !isOnNetwork(parts, id))
+      .map((id) => stray(parts, id, 'is a folder of a sandbox without a record', sweepSandbox)),
   ]
 }
 
