@@ -82,6 +82,12 @@ const schema = v.strictObject({
     ),
     {},
   ),
+  metrics: v.optional(
+    v.strictObject({
+      port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535)), 0),
+    }),
+    {},
+  ),
   nri: v.optional(
     v.strictObject({
       enabled: v.optional(v.boolean(), true),

@@ -139,6 +139,11 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     example: '"/etc/berth/streaming-clients.crt"',
     atStart: true,
   },
+  'metrics.port': {
+    text:
+      'A port of 127.0.0.1 where Prometheus finds the metrics, at /metrics; 0 for none. Whoever can run programs on this machine can ' +
+      'read them there. They are always on the admin socket (docs/metrics.md).',
+  },
   'nri.enabled': {
     text: 'Plugins of the Node Resource Interface (docs/nri.md). Without any of them it costs nothing.',
     atStart: true,

@@ -4,6 +4,7 @@ import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { rootSpan } from '../lib/span.ts'
 import type { Calls } from '../observe/calls.ts'
+import type { Happenings } from '../observe/own/happenings.ts'
 import type { Traces } from '../observe/traces.ts'
 import { grpcStatus } from './status-code.ts'
 import { traceContextOf } from './trace-context.ts'
@@ -18,6 +19,7 @@ export interface Observers {
   readonly log: Logger
   readonly traces: Traces
   readonly calls: Calls
+  readonly happenings: Pick<Happenings, 'calls' | 'failedCalls'>
 }
 
 /**
@@ -26,12 +28,17 @@ export interface Observers {
  */
 export async function instrument<T>(
   name: string,
-  { log, traces, calls }: Observers,
+  { log, traces, calls, happenings }: Observers,
   { request, metadata }: { readonly request: Message; readonly metadata: Metadata },
   run: () => Promise<T>,
 ): Promise<T> {
   const began = performance.now()
   const about = { ...subject(request), ...traceContextOf(metadata) }
+  const took = () => {
+    const ms = performance.now() - began
+    happenings.calls.observe([name], ms / 1000)
+    return Math.round(ms)
+  }
   const fields = { rpc: name, ...about }
   const call = isRemembered(name) ? calls.begin(name, request) : undefined
   let result: T | undefined
@@ -46,7 +53,7 @@ export async function instrument<T>(
             return result
           },
         )
-    const ms = Math.round(performance.now() - began)
+    const ms = took()
     if (call) calls.succeeded(call)
     if (quiet.test(name)) log.debug({ ...fields, ms }, name)
     else log.info({ ...fields, ms }, name)
@@ -54,7 +61,8 @@ export async function instrument<T>(
   } catch (error) {
     const failure = grpcStatus(error)
     if (call) calls.failed(call, error)
-    const ms = Math.round(performance.now() - began)
+    const ms = took()
+    happenings.failedCalls.add([name, status[failure.code]])
     // Anything but a BerthError is a case that nobody thought of: it is logged with its place.
     const stack = error instanceof BerthError ? undefined : (error as Error | undefined)?.stack
     log.warn({ ...fields, ms, code: status[failure.code], error: failure.details, stack }, `${name} failed`)

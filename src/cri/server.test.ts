@@ -10,6 +10,7 @@ import { type ContainerEventResponse, ContainerEventResponseSchema, PodSandboxCo
 import { BerthError } from '../lib/errors.ts'
 import { silentLogger } from '../lib/log.ts'
 import { Calls } from '../observe/calls.ts'
+import { Happenings } from '../observe/own/happenings.ts'
 import type { PodEvent } from '../observe/pod-event.ts'
 import { Traces } from '../observe/traces.ts'
 import { createCriServer, listen } from './server.ts'
@@ -22,6 +23,7 @@ async function serve(t: TestContext, subscribe: (signal: AbortSignal) => AsyncIt
     log: silentLogger,
     traces: new Traces(),
     calls: new Calls({ sandboxes: new Map(), containers: new Map() }),
+    happenings: new Happenings({ watch() {} }),
   })
   await listen(server, join(folder, 'cri.sock'))
   const client = new Client(`unix://${join(folder, 'cri.sock')}`, credentials.createInsecure())

@@ -6,7 +6,6 @@ import type { Calls } from '../observe/calls.ts'
 import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
 import { type AdminCall, imageCalls } from './admin-images.ts'
-import { metricsCalls } from './admin-metrics.ts'
 import type { LiveConfig } from './live-config.ts'
 import { orderCalls } from './admin-order.ts'
 
@@ -21,7 +20,7 @@ const maxBody = 64 * 1024
  *     GET  /v1/images/save?image=…&format=…                 an image as a tar, oci-archive or docker-archive
  *     GET  /v1/pulls                                        the pulls under way, with bytes done and total
  *     GET  /v1/pulls/follow?image=…                         the same as it changes, a line of JSON each
- *     GET  /metrics                                         the pulls under way, for Prometheus
+ *     GET  /metrics                                         Berth's own metrics, for Prometheus (docs/metrics.md)
  *     GET  /v1/check                                        what is not in order, on the machine and in the records
  *     GET  /v1/gc                                           the same, with what takes space in the image store, and for whom
  *     POST /v1/gc                                           puts in order what can be; answers what there was
@@ -37,10 +36,10 @@ export function createAdminServer(services: {
   readonly traces: Traces
   readonly calls: Calls
   readonly live: LiveConfig
+  readonly metrics: (response: ServerResponse) => void
 }): Server {
   const routes: Record<string, AdminCall> = {
     ...imageCalls(services.images),
-    ...metricsCalls(services.images),
     ...orderCalls(services),
     'POST /v1/images/load': async (request) => {
       const { path, name } = (await readJson(request)) as { path?: unknown; name?: unknown }
@@ -48,6 +47,7 @@ export function createAdminServer(services: {
       const images = await services.images.load(path, typeof name === 'string' ? name : undefined)
       return { images: images.map(({ id, repoTags }) => ({ id, repoTags })) }
     },
+    'GET /metrics': async (_, response) => services.metrics(response),
     'GET /v1/pulls': async () => ({ pulls: services.images.progress() }),
     'POST /v1/tracing': async (request) => {
       const { on } = (await readJson(request)) as { on?: unknown }

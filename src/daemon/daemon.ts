@@ -1,4 +1,5 @@
 import { chmodSync, rmSync } from 'node:fs'
+import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import type { Server } from '@grpc/grpc-js'
 import { askVersion } from '../cri/ask-version.ts'
@@ -24,6 +25,7 @@ import { Nri } from '../nri/nri.ts'
 import { withoutNri } from '../nri/port.ts'
 import { Metrics } from '../observe/metrics/pod-metrics.ts'
 import { Calls } from '../observe/calls.ts'
+import { Happenings } from '../observe/own/happenings.ts'
 import { PodEvents } from '../observe/pod-events.ts'
 import { Stats } from '../observe/stats.ts'
 import { Traces } from '../observe/traces.ts'
@@ -48,8 +50,10 @@ import { createAdminServer } from './admin.ts'
 import { followConfig } from './follow-config.ts'
 import { imageOptions } from './image-options.ts'
 import type { LiveConfig } from './live-config.ts'
+import { MetricsPort } from './metrics-port.ts'
 import { networkSettings } from './network-settings.ts'
 import { nriOptions } from './nri-options.ts'
+import { answerMetrics } from './own-metrics.ts'
 import { podSettings } from './pod-settings.ts'
 import { hasLostRecords, noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
@@ -92,6 +96,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const database = openDatabase(layout.database, layout.recordCopies)
   const sandboxes = new Store(database, sandboxRecords)
   const containers = new Store(database, containerRecords)
+  const happenings = new Happenings(containers)
   const clock = createClock(newest(sandboxes.all(), containers.all()))
   const handlers = await runtimeHandlers(config, layout, reaper)
   const network = new Network({
@@ -114,7 +119,10 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
     {
       onExit: (exit) => pods.onExit(exit),
       onConnected: (shim, client) => pods.onShimConnected(shim, client),
-      onLost: (shim) => pods.onShimLost(shim),
+      onLost: (shim) => {
+        happenings.lostShims++
+        pods.onShimLost(shim)
+      },
     },
   )
   database.loaded()
@@ -123,7 +131,15 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const nri = config.nri.enabled ? new Nri(nriOptions(live, version), reaper, log) : withoutNri
   const gracePeriods = new GracePeriods(layout.expeditedNote)
   const pipes = new PipeHolder({ record: layout.keeper, owner: layout.state, log })
-  const operations = new Operations()
+  const operations = new Operations(Date.now, (...stage) => happenings.stageEnded(...stage))
+  const spares = new SpareSandboxes({
+    count: () => live.current.cni.attach_ahead,
+    layout,
+    network,
+    operations,
+    makeNamespace: makeNetworkNamespace,
+    log,
+  })
   const pods = new Pods({
     layout,
     settings: podSettings(live, handlers),
@@ -140,14 +156,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
     clearings: new Map(),
     updates: new KeyedQueue(),
     network,
-    spares: new SpareSandboxes({
-      count: config.cni.attach_ahead,
-      layout,
-      network,
-      operations,
-      makeNamespace: makeNetworkNamespace,
-      log,
-    }),
+    spares,
     images,
     shims,
     nri,
@@ -174,14 +183,17 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const metrics = new Metrics({ stats, cgroups, layout })
   const traces = new Traces()
   const calls = new Calls({ sandboxes, containers })
-  followConfig(live, { log, handlers, network, images, streaming, layout, reaper })
+  const sources = { version, live, happenings, calls, traces, pods, images, network, shims, spares }
+  const answer = (response: ServerResponse) => answerMetrics(sources, response)
+  const metricsPort = new MetricsPort(answer)
+  await followConfig(live, { log, handlers, network, images, streaming, layout, reaper, metricsPort, spares })
   const gate = new CallGate()
   const cri = createCriServer(
     { pods, images, network, events, stats, metrics, calls, clock, streaming, about: about(version, live, handlers) },
-    { log, traces, calls },
+    { log, traces, calls, happenings },
     gate,
   )
-  const admin = createAdminServer({ pods, images, traces, calls, live })
+  const admin = createAdminServer({ pods, images, traces, calls, live, metrics: answer })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
   await listen(cri, config.socket)
   chmodSync(config.socket, 0o660)
@@ -198,6 +210,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
       await pods.close()
       stats[Symbol.dispose]()
       await streaming.close()
+      metricsPort[Symbol.dispose]()
       admin.close()
       admin.closeAllConnections()
       network.close()

@@ -56,7 +56,10 @@ export class LiveConfig {
     return this.#reading
   }
 
-  /** A room that takes over changes by itself, and not by looking at {@link current} whenever it needs to know. */
+  /**
+   * A room that takes over changes by itself, and not by looking at {@link current} whenever it needs to know. They get ready in
+   * the order in which they came.
+   */
   follow(prepare: Prepare): void {
     this.#rooms.push(prepare)
   }
@@ -72,7 +75,8 @@ export class LiveConfig {
   async #reload(cause: string): Promise<ConfigReading> {
     try {
       const { config, changed, needsRestart } = planReload(this.#current, this.#read())
-      const enact = await Promise.all(this.#rooms.map((prepare) => prepare(config)))
+      const enact: (() => void)[] = []
+      for (const prepare of this.#rooms) enact.push(await prepare(config))
       this.#current = config
       for (const each of enact) each()
       this.#reading = this.#readNow(needsRestart)

@@ -21,6 +21,7 @@ import { hostPlatform, runsOn } from './platform.ts'
 import { requirementsFor } from './policy/policy.ts'
 import { approve } from './policy/verify.ts'
 import { type PullProgress, PullTracker } from './progress.ts'
+import { PullCounts } from './pull-counts.ts'
 import { importImage } from './pull.ts'
 import { formatReference, type ImageReference, parseReference } from './reference.ts'
 import { credentialsFromFile } from './registry/auth-file.ts'
@@ -81,6 +82,8 @@ export class Images implements AsyncDisposable {
   readonly #pulls = new SharedWork<string>()
   readonly #trackers = new Set<PullTracker>()
   readonly #sweeping: NodeJS.Timeout
+  /** The pulls that have ended. */
+  readonly pullCounts = new PullCounts()
 
   constructor(options: ImagesOptions) {
     const { root, database, log, registry = {} } = options
@@ -259,6 +262,7 @@ export class Images implements AsyncDisposable {
   async #pull(reference: ImageReference, given: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
     const image = formatReference(reference)
     return await this.#tracked(image, async (tracker) => {
+      using _ = { [Symbol.dispose]: () => this.pullCounts.ended(tracker.snapshot()) }
       const auth = await this.#credentials(reference, given)
       const hosts = await this.#settings.hosts.hostsOf(reference.host)
       const options = { transport: this.#transport, tokens: this.#tokens, hosts, reference, image, auth, signal }

@@ -21,7 +21,7 @@ import type { PodParts } from './parts.ts'
 import { connectToPort, readySandbox } from './port-forward.ts'
 import { reattachContainers } from './reattach.ts'
 import type { Finding } from '../state/finding.ts'
-import { Reconciler } from './reconcile/reconciler.ts'
+import { Reconciler, type Reconciliation } from './reconcile/reconciler.ts'
 import { recover } from './recover.ts'
 import { removeContainer } from './remove-container.ts'
 import { removeSandbox } from './remove-sandbox.ts'
@@ -87,6 +87,11 @@ export class Pods {
   /** Puts in order what can be, and answers what was not. */
   reconcile(): Promise<readonly Finding[]> {
     return this.#reconciler.run()
+  }
+
+  /** What came of that since the start. */
+  get reconciliation(): Reconciliation {
+    return this.#reconciler.reconciliation
   }
 
   runSandbox(config: PodSandboxConfig | undefined, runtimeHandler: string): Promise<string> {

@@ -19,7 +19,7 @@ function world(t: TestContext, count = 1) {
   const underWay: Operation[] = []
   const operations = { list: () => underWay }
   const makeNamespace = (path: string) => writeFileSync(path, '')
-  const options = { count, layout, network, operations, makeNamespace, log: silentLogger }
+  const options = { count: () => count, layout, network, operations, makeNamespace, log: silentLogger }
   const spares = new SpareSandboxes(options)
   t.after(() => spares.close())
   return { layout, network, underWay, spares, options }
@@ -109,11 +109,23 @@ test('what a killed berthd left is taken up', async (t) => {
   assert.equal(next.take(pod), id)
 })
 
+test('another number counts at the next look', async (t) => {
+  const { network, spares, options } = world(t, 2)
+  options.count = () => 1
+  spares.fillSoon()
+  await t.waitFor(() => assert.equal(spares.count, 1))
+  options.count = () => 3
+  spares.fillSoon()
+  await t.waitFor(() => assert.equal(ahead(network).length, 3))
+  spares.take(pod)
+  assert.deepEqual(spares.asked.entries(), [[['taken'], 1]])
+})
+
 test('what is left is removed when none are wanted any more', async (t) => {
   const { network, spares, options } = world(t)
   spares.fillSoon()
   await t.waitFor(() => assert.equal(ahead(network).length, 1))
-  const next = new SpareSandboxes({ ...options, count: 0 })
+  const next = new SpareSandboxes({ ...options, count: () => 0 })
   t.after(() => next.close())
   next.recover()
   await t.waitFor(() => assert.deepEqual(ahead(network), []))

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Logger } from '../lib/log.ts'
+import { Tally } from '../lib/tally.ts'
 import type { AttachRequest, NetworkPort } from '../network/port.ts'
 import type { Operations } from '../state/operations.ts'
 import type { Layout } from './layout.ts'
@@ -21,8 +22,8 @@ type PodRequest = Omit<AttachRequest, 'sandboxId' | 'netnsPath'>
 const anyPod: PodRequest = { podNamespace: '', podName: '', podUid: '' }
 
 export interface SpareSandboxesOptions {
-  /** How many to keep; 0 for none. */
-  readonly count: number
+  /** How many to keep; 0 for none. Asked again each time; a change may come with {@link SpareSandboxes.fillSoon}. */
+  readonly count: () => number
   readonly layout: Layout
   readonly network: NetworkPort
   readonly operations: Pick<Operations, 'list'>
@@ -42,12 +43,19 @@ export class SpareSandboxes {
   readonly #ready = new Set<string>()
   /** Those being made or removed. */
   readonly #underWay = new Map<string, Promise<unknown>>()
+  /** How often a pod wanted one, by `result`: `taken` or `none`. */
+  readonly asked = new Tally('result')
   #timer: NodeJS.Timeout | undefined
   #filling = false
   #closed = false
 
   constructor(options: SpareSandboxesOptions) {
     this.#options = options
+  }
+
+  /** How many can be taken. */
+  get count(): number {
+    return this.#ready.size
   }
 
   /** Whether this is the id of a spare. */
@@ -60,8 +68,10 @@ export class SpareSandboxes {
     for (const id of this.#ready) {
       if (!this.#suits(id, request)) continue
       this.#ready.delete(id)
+      this.asked.add(['taken'])
       return id
     }
+    this.asked.add(['none'])
     return undefined
   }
 
@@ -111,7 +121,7 @@ export class SpareSandboxes {
     if (this.#filling) return
     this.#filling = true
     try {
-      const { count } = this.#options
+      const count = this.#options.count()
       const useless = [...this.#ready].filter((id, index) => index >= count || !this.#suits(id, anyPod))
       await Promise.all(useless.map((id) => this.remove(id)))
       while (this.#ready.size < count && this.#mayMake()) {

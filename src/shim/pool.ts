@@ -177,6 +177,11 @@ export class ShimPool implements Disposable {
     return ShimClient.connect(this.#socket(shim), { onExit: (exit) => this.#listener.onExit(exit), onClose })
   }
 
+  /** The processes of the shims that are connected, by the names of the shims. */
+  get pids(): ReadonlyMap<string, number> {
+    return this.#pids
+  }
+
   /** Ends the shims that have no pods. For when berthd ends: nothing idle is left behind. */
   async endIdle(): Promise<void> {
     const idle = [...this.#clients.keys()].filter((shim) => !this.#pods.has(shim))

@@ -33,12 +33,17 @@ interface Entry {
   readonly result: Promise<unknown>
 }
 
+/** Hears of each stage when it has ended, how long it took, and whether the operation failed in it. */
+export type StageListener = (operation: string, stage: string, ms: number, failed: boolean) => void
+
 export class Operations {
   readonly #entries = new Map<string, Entry>()
   readonly #now: () => number
+  readonly #onStageEnd: StageListener
 
-  constructor(now: () => number = Date.now) {
+  constructor(now: () => number = Date.now, onStageEnd: StageListener = () => {}) {
     this.#now = now
+    this.#onStageEnd = onStageEnd
   }
 
   /**
@@ -57,24 +62,37 @@ export class Operations {
       return known.result as Promise<T>
     }
     const now = this.#now()
-    let endStage = () => {}
+    let endSpan = () => {}
+    let since = performance.now()
+    const endStage = (failed: boolean) => {
+      endSpan()
+      const began = since
+      since = performance.now()
+      this.#onStageEnd(request.name, entry.operation.stage, since - began, failed)
+    }
     const setStage = (stage: string) => {
-      endStage()
-      endStage = openSpan(stage)
+      endStage(false)
+      endSpan = openSpan(stage)
       entry.operation = { ...entry.operation, stage, stageSince: this.#now() }
     }
-    const result = Promise.resolve().then(() => work(setStage).finally(() => endStage()))
+    const result = Promise.resolve().then(() => work(setStage).finally(() => endSpan()))
     const entry: Entry = {
       operation: { name: request.name, key: request.key, stage: 'beginning', startedAt: now, stageSince: now },
       fingerprint: request.fingerprint,
       result,
     }
     this.#entries.set(id, entry)
-    const end = () => this.#entries.delete(id)
-    result.then(end, (error: unknown) => {
-      if (typeof error === 'object' && error !== null) stages.set(error, entry.operation.stage)
-      end()
-    })
+    const end = (failed = false) => {
+      endStage(failed)
+      this.#entries.delete(id)
+    }
+    result.then(
+      () => end(),
+      (error: unknown) => {
+        if (typeof error === 'object' && error !== null) stages.set(error, entry.operation.stage)
+        end(true)
+      },
+    )
     return result
   }
 

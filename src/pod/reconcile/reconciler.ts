@@ -1,4 +1,5 @@
 import { messageOf } from '../../lib/errors.ts'
+import { Tally } from '../../lib/tally.ts'
 import type { Finding } from '../../state/finding.ts'
 import type { PodParts } from '../parts.ts'
 import { unlikelyContainers } from './containers.ts'
@@ -12,6 +13,17 @@ import { strayRuntimeState } from './stray-runtime-state.ts'
 import { strayShims } from './stray-shims.ts'
 import { unlikelySandboxes } from './sandboxes.ts'
 
+/** What the rounds of the reconciler have found since berthd started. */
+export interface Reconciliation {
+  /** By the last round, those of the records among them. */
+  readonly findings: readonly Finding[]
+  /** On the machine, by kind and remedy; what is found again the next time is counted once. */
+  readonly found: Tally
+  /** Attempts to put something in order that failed. */
+  readonly failures: number
+  readonly rounds: number
+}
+
 /**
  * Holds the machine against the records. What no record owns is swept: it was left by a crash between a side effect and its
  * undo, or by an undo that failed. What has an owner is repaired, or told of. Safe at any time: a record is there before the
@@ -23,9 +35,18 @@ export class Reconciler {
   /** What was told of already, so that the log does not say it every minute. */
   #told = new Set<string>()
   #running: Promise<Finding[]> | undefined
+  readonly #found = new Tally('kind', 'remedy')
+  #findings: readonly Finding[] = []
+  #failures = 0
+  #rounds = 0
 
   constructor(parts: PodParts) {
     this.#parts = parts
+  }
+
+  /** What came of it so far. */
+  get reconciliation(): Reconciliation {
+    return { findings: this.#findings, found: this.#found, failures: this.#failures, rounds: this.#rounds }
   }
 
   /** What is not in order; nothing is changed. */
@@ -45,18 +66,22 @@ export class Reconciler {
     const disorders = this.#disorders()
     const findings = await Promise.all(disorders.map((disorder) => this.#mend(disorder)))
     this.#told = new Set(disorders.map(nameOf))
-    return [...this.#parts.records.findings(), ...findings]
+    this.#findings = [...this.#parts.records.findings(), ...findings]
+    this.#rounds++
+    return [...this.#findings]
   }
 
   async #mend({ mend, ...finding }: Disorder): Promise<Finding> {
     const { kind, subject, problem, remedy } = finding
     if (!this.#told.has(nameOf(finding))) {
+      this.#found.add([kind, remedy])
       this.#parts.log.warn({ kind, subject, remedy }, `not in order: ${kind} ${subject} ${problem}`)
     }
     try {
       await mend?.()
       return finding
     } catch (error) {
+      this.#failures++
       this.#parts.log.error({ kind, subject, error: messageOf(error) }, 'it cannot be put in order yet')
       return { ...finding, error: messageOf(error) }
     }
