@@ -293,7 +293,7 @@ export class Network implements NetworkPort {
     const args = [['IgnoreUnknown', '1']] as const
     const netnsPath = isNetns(lost.netnsPath) ? lost.netnsPath : ''
     const runtime = { containerId: sandboxId, netnsPath, interfaceName: podInterfaceName, args, capabilityArgs: {} }
-    using chain = new PluginChain(this.#host, 'DEL', configuration, runtime)
+    using chain = new PluginChain(this.#host, 'DEL', configuration, runtime, { all: true })
     await chain.delete(undefined)
     this.#table.delete(sandboxId)
     this.#unreadable.delete(sandboxId)

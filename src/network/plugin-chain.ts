@@ -3,6 +3,7 @@ import { span } from '../lib/span.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import { type PluginCall, pluginFailed, pluginMissing, pluginResultInvalid } from './errors.ts'
 import type { NetworkConfiguration, PluginConfiguration } from './network-configuration.ts'
+import { hasNothingToDo } from './needless-plugins.ts'
 import { findPlugin } from './plugin-lookup.ts'
 import { errorCode, type PluginFailure, type PluginResult, parsePluginResult } from './plugin-output.ts'
 import { type PluginOutcome, type PluginProgram, runPlugin, WaitingPlugin } from './plugin-process.ts'
@@ -28,14 +29,27 @@ export class PluginChain implements Disposable {
   readonly #verb: Verb
   readonly #network: NetworkConfiguration
   readonly #runtime: RuntimeArguments
+  /** Those of the network that have something to do, in the order of ADD. */
+  readonly #plugins: readonly PluginConfiguration[]
   readonly #waiting = new Map<PluginConfiguration, WaitingPlugin>()
 
-  constructor(host: PluginHost, verb: 'ADD' | 'DEL', network: NetworkConfiguration, runtime: RuntimeArguments) {
+  /** @param all also those that have nothing to do as far as `runtime` tells, which may not be all */
+  constructor(
+    host: PluginHost,
+    verb: 'ADD' | 'DEL',
+    network: NetworkConfiguration,
+    runtime: RuntimeArguments,
+    { all = false } = {},
+  ) {
     this.#host = host
     this.#verb = verb
     this.#network = network
     this.#runtime = runtime
-    for (const plugin of network.plugins) {
+    this.#plugins = network.plugins.filter((plugin, index) => {
+      const file = findPlugin(plugin.type, host.binDirs)
+      return all || index === 0 || file === undefined || !hasNothingToDo(plugin, runtime, file)
+    })
+    for (const plugin of this.#plugins) {
       const file = findPlugin(plugin.type, host.binDirs)
       if (file === undefined || !waitsForInput(plugin.type, file)) continue
       try {
@@ -53,7 +67,7 @@ export class PluginChain implements Disposable {
    */
   async add(signal?: AbortSignal, onResult?: (result: PluginResult) => void): Promise<PluginResult> {
     let result: PluginResult | undefined
-    for (const plugin of this.#network.plugins) {
+    for (const plugin of this.#plugins) {
       const call = this.#callOf(plugin)
       const outcome = await this.#run(plugin, result, signal)
       if (!outcome.ok) throw pluginFailed(call, outcome.failure.problem)
@@ -72,7 +86,7 @@ export class PluginChain implements Disposable {
    * specification has it; a plugin that says that there is nothing to delete has not failed.
    */
   async delete(result: object | undefined): Promise<void> {
-    for (const plugin of this.#network.plugins.toReversed()) {
+    for (const plugin of this.#plugins.toReversed()) {
       const outcome = await this.#run(plugin, result)
       if (!outcome.ok && !isAlreadyGone(outcome.failure, this.#runtime)) {
         throw pluginFailed(this.#callOf(plugin), outcome.failure.problem)

@@ -5,6 +5,9 @@ import { test } from 'node:test'
 import { echoingPlugins, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
 import { waitsForInput } from './waiting-plugins.ts'
 
+/** So that `portmap` has something to do. */
+const withPort = { hostPorts: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }] } as const
+
 /** The environments of the plugins of this folder that run now. */
 function running(plugins: ScriptedPlugins): string[] {
   return readdirSync('/proc')
@@ -22,7 +25,7 @@ function running(plugins: ScriptedPlugins): string[] {
 test('plugins that wait for their input are started before their turn, and told nothing before the namespace is ready', async (t) => {
   using plugins = echoingPlugins()
   const ready = Promise.withResolvers<void>()
-  const attaching = plugins.network().attach(requestFor('s'), { ready: ready.promise })
+  const attaching = plugins.network().attach(requestFor('s', withPort), { ready: ready.promise })
   await t.waitFor(() => assert.equal(running(plugins).length, 2))
   assert.ok(running(plugins).every((environment) => environment.includes('CNI_COMMAND=ADD')))
   ready.resolve()
@@ -34,7 +37,7 @@ test('when the namespace does not come, they end without having done anything', 
   using plugins = echoingPlugins()
   const network = plugins.network()
   const ready = Promise.withResolvers<void>()
-  const attaching = network.attach(requestFor('s'), { ready: ready.promise })
+  const attaching = network.attach(requestFor('s', withPort), { ready: ready.promise })
   await t.waitFor(() => assert.equal(running(plugins).length, 2))
   ready.reject(new Error('no namespace'))
   await assert.rejects(attaching, /no namespace/)
