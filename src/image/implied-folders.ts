@@ -38,6 +38,8 @@ export async function findImpliedFolders(layers: readonly LayerOnDisk[]): Promis
   let count = 0
   for (const path of paths) {
     if (++count % batch === 0) await yieldToOthers()
+    // Nearly always: only layers that imply it have it.
+    if (!views.some((view) => !view.isImplied(path) && view.hasFolder(path))) continue
     const { shown, meant } = lookUp(views, path)
     if (!shown || !meant || isSame(shown, meant)) continue
     found.set(path, meant)
@@ -99,6 +101,7 @@ class LayerView {
   readonly #root: string
   readonly #implied: ReadonlySet<string>
   readonly #looks = new Map<string, Look>()
+  readonly #hasFolder = new Map<string, boolean>([['', true]])
 
   constructor({ folder, implied }: LayerOnDisk) {
     this.#root = Buffer.from(folder, 'utf8').toString('latin1')
@@ -107,6 +110,18 @@ class LayerView {
 
   isImplied(path: string): boolean {
     return this.#implied.has(path)
+  }
+
+  /** As `folder` of {@link look}, in a fraction of the time. */
+  hasFolder(path: string): boolean {
+    const known = this.#hasFolder.get(path)
+    if (known !== undefined) return known
+    const has =
+      this.#implied.has(path) ||
+      (this.hasFolder(parentOf(path)) &&
+        lstatSync(bytesOf(`${this.#root}/${path}`), { throwIfNoEntry: false })?.isDirectory() === true)
+    this.#hasFolder.set(path, has)
+    return has
   }
 
   look(path: string): Look {

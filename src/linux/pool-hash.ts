@@ -35,7 +35,7 @@ export class PoolHash {
     if (openSsl.init(this.#context, type, null) !== 1) throw new Error(`OpenSSL cannot make ${algorithm} hashes`)
   }
 
-  /** Takes bytes, which nobody may change until this has resolved; nor may this be called again before. */
+  /** Takes bytes, which nobody may change until this has resolved; nor may this or {@link updateHere} be called before. */
   async update(bytes: Buffer): Promise<void> {
     if (this.#fallback) {
       this.#fallback.update(bytes)
@@ -46,7 +46,13 @@ export class PoolHash {
     update.async(this.#context as bigint, bytes, bytes.length, (error: unknown, result: number) =>
       error ? reject(error) : resolve(result),
     )
-    if ((await promise) !== 1) throw new Error('OpenSSL cannot go on with a hash')
+    check(await promise)
+  }
+
+  /** As {@link update}, on this thread. */
+  updateHere(bytes: Buffer): void {
+    if (this.#fallback) this.#fallback.update(bytes)
+    else check((openSsl as OpenSsl).update(this.#context as bigint, bytes, bytes.length))
   }
 
   /** The hash of all of it, in hexadecimal digits; once, and nothing after it but {@link close}. */
@@ -64,6 +70,10 @@ export class PoolHash {
     if (this.#context !== undefined) openSsl?.free(this.#context)
     this.#context = undefined
   }
+}
+
+function check(result: number): void {
+  if (result !== 1) throw new Error('OpenSSL cannot go on with a hash')
 }
 
 function load(): OpenSsl | null {

@@ -26,6 +26,7 @@ import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { GrowingFileWriter } from '../../src/image/unpack/growing-file.ts'
 import { type UnpackResult, unpackLayer } from '../../src/image/unpack/unpack-layer.ts'
 import { makeDevice } from '../../src/linux/device.ts'
+import { LayersUnderWay } from '../../src/image/unpack/layers-under-way.ts'
 import { setFileTimes } from '../../src/linux/file-times.ts'
 import { layerTar } from '../../src/image/save/layer-tar.ts'
 import { getXattr, setXattr } from '../../src/linux/xattr.ts'
@@ -51,14 +52,15 @@ async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Pro
   const file = new GrowingFileWriter(join(folder, 'blob'))
   file.advance(bytes.length)
   file.complete()
-  const result = await unpackLayer({
+  const task = {
     blob: file.file,
     target: join(folder, 'target'),
     recipe: join(folder, 'recipe'),
     blobAlgorithm: 'sha256',
     diffAlgorithm: 'sha256',
     limits: { maxBytes: 1e9, maxEntries: 1e5 },
-  })
+  }
+  const result = await unpackLayer(task, new LayersUnderWay())
   assert.equal(result.blobDigest, digestOf(bytes), 'the blob is read to its end, whatever happens')
   // Whatever the layer was, nothing beside it has changed.
   assert.deepEqual(

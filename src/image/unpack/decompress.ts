@@ -1,6 +1,7 @@
 import type { Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { GzipInflater } from '../../linux/gzip-inflater.ts'
+import type { LayersUnderWay } from './layers-under-way.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
 
@@ -22,12 +23,20 @@ export function detectCompression(start: Buffer): Compression {
 /** The next piece of the input, good until the next call; undefined at the end. */
 export type NextPiece = () => Promise<Buffer | undefined>
 
+/** What is done with a piece beside its use, on another thread; the next piece comes when it has resolved. */
+export type BesidePiece = (piece: Buffer) => Promise<void>
+
 /**
  * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; those after it are
- * decompressed meanwhile, on a thread of libuv's pool, as often as the event loop of this thread gets its turn. Throws when the input is broken, and what `next` throws; `next` is not
- * called any more once this has ended.
+ * decompressed meanwhile, on a thread of libuv's pool, as often as the event loop of this thread gets its turn. `beside`
+ * gets each piece too, may be ahead of who asks or behind, and has had all when the end is answered. Throws when the input
+ * is broken, what `next` throws, and what `beside` throws; neither is called any more once this has ended.
  */
-export async function* decompress(next: NextPiece): AsyncGenerator<Buffer> {
+export async function* decompress(
+  next: NextPiece,
+  beside: BesidePiece,
+  underWay: LayersUnderWay,
+): AsyncGenerator<Buffer> {
   const first = await startOf(next)
   if (first.length === 0) return
   let isFirst = true
@@ -38,9 +47,23 @@ export async function* decompress(next: NextPiece): AsyncGenerator<Buffer> {
   }
   const compression = detectCompression(first)
   const inflater = compression === 'gzip' ? GzipInflater.open() : undefined
-  if (inflater) yield* inflated(all, inflater)
-  else if (compression === 'none') for (let piece = await all(); piece; piece = await all()) yield piece
-  else yield* transformed(all, createDecompressor(compression) as Transform)
+  if (inflater) return yield* inflated(all, inflater, beside, underWay)
+  const stream = createDecompressor(compression)
+  const pieces = stream ? transformed(all, stream) : untilEnd(all)
+  for await (const piece of pieces) {
+    const done = beside(piece)
+    // Its failure is met when the piece has been used.
+    done.catch(() => {})
+    try {
+      yield piece
+    } finally {
+      await done
+    }
+  }
+}
+
+async function* untilEnd(next: NextPiece): AsyncGenerator<Buffer> {
+  for (let piece = await next(); piece; piece = await next()) yield piece
 }
 
 /** At least as many bytes as it takes to tell the compression, if there are so many. */
@@ -65,7 +88,12 @@ export function createDecompressor(compression: Compression): Transform | undefi
 }
 
 /** What follows the last member and is none is passed over, as gzip(1) does. */
-async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerator<Buffer> {
+async function* inflated(
+  next: NextPiece,
+  inflater: GzipInflater,
+  beside: BesidePiece,
+  underWay: LayersUnderWay,
+): AsyncGenerator<Buffer> {
   let input: Buffer = (await next()) ?? Buffer.alloc(0)
   // It may hold more than there was room for, also of input that was read to its end.
   let holdsMore = false
@@ -79,7 +107,9 @@ async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerato
         if (input[0] !== 0x1f) return undefined
         inflater.restart()
       }
-      const { read, written } = await inflater.inflate(input, output)
+      const { read, written } = underWay.leaveCpus
+        ? await inflater.inflate(input, output)
+        : inflater.inflateSync(input, output)
       input = input.subarray(read)
       holdsMore = written === output.length && !inflater.ended
       // Already now: the next step has to begin at once, before this thread is busy with the result of this one.
@@ -87,30 +117,38 @@ async function* inflated(next: NextPiece, inflater: GzipInflater): AsyncGenerato
       if (written > 0) return output.subarray(0, written)
     }
   }
-  yield* madeAhead(step)
+  yield* madeAhead(step, beside, () => (underWay.leaveCpus ? piecesAhead : 1))
 }
 
 /** The pieces that `make` writes into the buffers that it is given, until it answers undefined; made one after the other. */
-async function* madeAhead(make: (buffer: Buffer) => Promise<Buffer | undefined>): AsyncGenerator<Buffer> {
+async function* madeAhead(
+  make: (buffer: Buffer) => Promise<Buffer | undefined>,
+  beside: BesidePiece,
+  ahead: () => number,
+): AsyncGenerator<Buffer> {
   const free: Buffer[] = Array.from({ length: piecesAhead }, () => Buffer.allocUnsafeSlow(pieceSize))
-  const made: { readonly piece: Buffer; readonly buffer: Buffer }[] = []
+  const made: { readonly piece: Buffer; readonly buffer: Buffer; readonly passed: Promise<void> }[] = []
   let making: Promise<void> | undefined
+  /** All that `beside` was to do so far. */
+  let passing = Promise.resolve()
   let ended = false
   let failure: { readonly error: unknown } | undefined
+  const fail = (error: unknown) => {
+    failure ??= { error }
+    ended = true
+  }
   const makeNext = () => {
-    const buffer = ended || making ? undefined : free.pop()
+    const buffer = ended || making || made.length >= ahead() ? undefined : free.pop()
     if (!buffer) return
     making = make(buffer)
-      .then(
-        (piece) => {
-          if (piece) made.push({ piece, buffer })
-          else ended = true
-        },
-        (error) => {
-          failure = { error }
+      .then((piece) => {
+        if (!piece) {
           ended = true
-        },
-      )
+          return
+        }
+        passing = passing.then(() => (failure ? undefined : beside(piece))).catch(fail)
+        made.push({ piece, buffer, passed: passing })
+      }, fail)
       .finally(() => {
         making = undefined
         makeNext()
@@ -122,19 +160,26 @@ async function* madeAhead(make: (buffer: Buffer) => Promise<Buffer | undefined>)
       const next = made.shift()
       if (next) {
         yield next.piece
-        free.push(next.buffer)
-        makeNext()
+        void next.passed.then(() => {
+          free.push(next.buffer)
+          makeNext()
+        })
       } else if (making) {
         await making
-      } else {
+      } else if (ended) {
+        await passing
         // It is met when what was made before it has been used.
         if (failure) throw failure.error
         return
+      } else {
+        // No buffer is free.
+        await passing
       }
     }
   } finally {
     ended = true
     await making
+    await passing
   }
 }
 

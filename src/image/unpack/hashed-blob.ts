@@ -1,17 +1,20 @@
 import { PoolHash } from '../../linux/pool-hash.ts'
 import { type GrowingFile, readGrowingFile } from './growing-file.ts'
+import type { LayersUnderWay } from './layers-under-way.ts'
 
 /** A compressed layer, hashed as it is read: each piece while it is used. */
 export class HashedBlob {
   readonly #algorithm: string
   readonly #hash: PoolHash
+  readonly #underWay: LayersUnderWay
   #hashing: Promise<void> | undefined
   readonly #chunks: AsyncGenerator<Buffer>
   #bytes = 0
   #failure: { readonly error: unknown } | undefined
 
   /** Throws when nobody knows the algorithm. */
-  constructor(file: GrowingFile, algorithm: string) {
+  constructor(file: GrowingFile, algorithm: string, underWay: LayersUnderWay) {
+    this.#underWay = underWay
     this.#algorithm = algorithm
     this.#hash = new PoolHash(algorithm)
     this.#chunks = readGrowingFile(file)
@@ -23,9 +26,14 @@ export class HashedBlob {
       await this.#hashing
       const { value, done } = await this.#chunks.next()
       if (done) return undefined
-      this.#hashing = this.#hash.update(value)
-      // Its failure is met at the next call.
-      this.#hashing.catch(() => {})
+      if (this.#underWay.leaveCpus) {
+        this.#hashing = this.#hash.update(value)
+        // Its failure is met at the next call.
+        this.#hashing.catch(() => {})
+      } else {
+        this.#hashing = undefined
+        this.#hash.updateHere(value)
+      }
       this.#bytes += value.length
       return value
     } catch (error) {

@@ -1,11 +1,12 @@
-import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { faultPoint } from '../../lib/fault-point.ts'
+import { PoolHash } from '../../linux/pool-hash.ts'
 import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { HashedBlob } from './hashed-blob.ts'
+import type { LayersUnderWay } from './layers-under-way.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
 import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
@@ -53,14 +54,14 @@ interface Failure {
 }
 
 /**
- * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread hashes what it
- * has become and writes files, threads of libuv's pool decompress and hash the blob. The blob is read to its end whatever comes out of it: a wrong digest
- * explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
+ * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread writes files,
+ * threads of libuv's pool decompress, and hash the blob and the tar. The blob is read to its end whatever comes out of it: a
+ * wrong digest explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
  */
-export async function unpackLayer(task: UnpackTask): Promise<UnpackResult> {
-  const blob = new HashedBlob(task.blob, task.blobAlgorithm)
+export async function unpackLayer(task: UnpackTask, underWay: LayersUnderWay): Promise<UnpackResult> {
+  const blob = new HashedBlob(task.blob, task.blobAlgorithm, underWay)
   try {
-    const outcome = await ('path' in task ? keep(task, blob) : extract(task, blob))
+    const outcome = await ('path' in task ? keep(task, blob) : extract(task, blob, underWay))
     // Nothing that could still come would help.
     if ('failure' in outcome && isFull(outcome.failure)) return { blobDigest: '', blobBytes: 0, ...outcome }
     return { ...(await blob.finish()), ...outcome }
@@ -80,9 +81,9 @@ async function keep(task: FileTask, blob: HashedBlob): Promise<Outcome> {
   }
 }
 
-async function extract(task: TarTask, blob: HashedBlob): Promise<Outcome> {
+async function extract(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay): Promise<Outcome> {
   const { target, limits, diffAlgorithm } = task
-  const diffHash = createHash(diffAlgorithm)
+  const diffHash = new PoolHash(diffAlgorithm)
   let writer: LayerWriter | undefined
   let recipe: RecipeWriter | undefined
   try {
@@ -94,22 +95,25 @@ async function extract(task: TarTask, blob: HashedBlob): Promise<Outcome> {
     writer = layer
     recipe = new RecipeWriter(task.recipe, () => layer.storing)
     const tar = new TarReader(layer, recipe)
-    for await (const piece of decompress(() => blob.next())) {
+    const hash = async (piece: Buffer) => {
+      if (underWay.leaveManyCpus) await diffHash.update(piece)
+      else diffHash.updateHere(piece)
+    }
+    for await (const piece of decompress(() => blob.next(), hash, underWay)) {
       for (let at = 0; at < piece.length; at += betweenTurns) {
-        const part = piece.subarray(at, at + betweenTurns)
-        diffHash.update(part)
-        tar.push(part)
+        tar.push(piece.subarray(at, at + betweenTurns))
         await nextTurn()
       }
     }
     tar.finish()
     faultPoint('unpack:written')
-    const diffId = `${diffAlgorithm}:${diffHash.digest('hex')}`
+    const diffId = `${diffAlgorithm}:${diffHash.digest()}`
     return { unpacked: { diffId, recipeBytes: recipe.finish(), ...layer.finish() } }
   } catch (error) {
     blob.throwIfFailed()
     return { failure: describe(error) }
   } finally {
+    diffHash.close()
     writer?.close()
     recipe?.close()
   }

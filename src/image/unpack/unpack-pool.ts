@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads'
 import { internal, operationFailed } from '../../lib/errors.ts'
 import { faultEnvironment } from '../../lib/fault-point.ts'
 import { returnFreeMemory } from '../../linux/allocator.ts'
+import { LayersUnderWay } from './layers-under-way.ts'
 import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
 
 /** Beside this file when run from source; beside the bundle, as its own file, in a release. */
@@ -30,6 +31,7 @@ export class UnpackPool {
   readonly #size: number
   readonly #queue: Waiting[] = []
   readonly #workers = new Set<Worker>()
+  readonly #underWay = new LayersUnderWay()
   readonly #idle = new Map<Worker, NodeJS.Timeout>()
   #closed = false
 
@@ -80,6 +82,7 @@ export class UnpackPool {
     const worker = new Worker(workerFile, {
       name: 'berth-unpack',
       env: faultEnvironment(),
+      workerData: this.#underWay.shared,
       execArgv: [],
       trackUnmanagedFds: false,
       resourceLimits: workerLimits,
@@ -96,21 +99,26 @@ export class UnpackPool {
   }
 
   #give(worker: Worker, { task, resolve, reject }: Waiting): void {
+    const done = () => {
+      worker.off('message', onMessage).off('error', onError).off('exit', onExit)
+      this.#underWay.end()
+    }
     const onMessage = (message: { result: UnpackResult } | { error: string }) => {
-      worker.off('error', onError).off('exit', onExit)
+      done()
       this.#rest(worker)
       if ('result' in message) resolve(message.result)
       else reject(operationFailed(message.error))
     }
     const onError = (error: unknown) => {
-      worker.off('message', onMessage).off('exit', onExit)
+      done()
       reject(internal('the worker that unpacks layers has failed', error))
     }
     const onExit = () => {
-      worker.off('message', onMessage).off('error', onError)
+      done()
       reject(internal('the worker that unpacks layers has ended'))
     }
     worker.once('message', onMessage).once('error', onError).once('exit', onExit)
+    this.#underWay.begin()
     worker.postMessage(task)
   }
 
