@@ -82,6 +82,15 @@ const schema = v.strictObject({
     ),
     {},
   ),
+  tracing: v.optional(
+    v.strictObject({
+      endpoint: v.optional(
+        v.pipe(v.string(), v.url('is not a URL'), v.regex(/^https?:/, 'must begin with http: or https:')),
+      ),
+      sample_ratio: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 1),
+    }),
+    {},
+  ),
   metrics: v.optional(
     v.strictObject({
       port: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(65535)), 0),

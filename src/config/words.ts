@@ -139,6 +139,17 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     example: '"/etc/berth/streaming-clients.crt"',
     atStart: true,
   },
+  'tracing.endpoint': {
+    text:
+      'The URL of an OpenTelemetry collector, where the spans of calls are sent by OTLP over HTTP (docs/metrics.md). Default: none ' +
+      'are sent.',
+    example: '"http://127.0.0.1:4318"',
+  },
+  'tracing.sample_ratio': {
+    text:
+      'Which part of the calls is traced for it whose caller has no trace of its own, 0 to 1. Of those that have one, such as the ' +
+      "kubelet's with its tracing, the caller decides.",
+  },
   'metrics.port': {
     text:
       'A port of 127.0.0.1 where Prometheus finds the metrics, at /metrics; 0 for none. Whoever can run programs on this machine can ' +

@@ -33,7 +33,8 @@ export async function instrument<T>(
   run: () => Promise<T>,
 ): Promise<T> {
   const began = performance.now()
-  const about = { ...subject(request), ...traceContextOf(metadata) }
+  const { sampled, ...trace } = traceContextOf(metadata) ?? {}
+  const about = { ...subject(request), ...trace }
   const took = () => {
     const ms = performance.now() - began
     happenings.calls.observe([name], ms / 1000)
@@ -41,13 +42,15 @@ export async function instrument<T>(
   }
   const fields = { rpc: name, ...about }
   const call = isRemembered(name) ? calls.begin(name, request) : undefined
+  const isExported = traces.isExported(sampled)
   let result: T | undefined
   try {
     const answer = quiet.test(name)
       ? await run()
       : await rootSpan(
           name,
-          (root) => traces.add({ ...about, ...subject(result as object | undefined), root }),
+          (root) =>
+            traces.add({ ...about, ...subject(result as object | undefined), ...(call && { call }), root }, isExported),
           async () => {
             result = await run()
             return result

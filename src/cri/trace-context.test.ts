@@ -13,8 +13,9 @@ function read(...headers: string[]) {
 }
 
 test('the trace of the caller, of this version and of later ones', () => {
-  assert.deepEqual(read(`00-${trace}-${span}-01`), { traceId: trace, parentSpan: span })
-  assert.deepEqual(read(`01-${trace}-${span}-01-more`), { traceId: trace, parentSpan: span })
+  assert.deepEqual(read(`00-${trace}-${span}-01`), { traceId: trace, parentSpan: span, sampled: true })
+  assert.deepEqual(read(`01-${trace}-${span}-03-more`), { traceId: trace, parentSpan: span, sampled: true })
+  assert.deepEqual(read(`00-${trace}-${span}-02`), { traceId: trace, parentSpan: span, sampled: false })
 })
 
 test('what is none is nothing', () => {

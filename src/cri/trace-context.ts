@@ -6,13 +6,17 @@ export interface TraceContext {
   readonly traceId: string
   /** 16 digits: the span of the caller. */
   readonly parentSpan: string
+  /** Whether the caller exports its span. */
+  readonly sampled: boolean
 }
 
 /** What the caller says in `traceparent` (W3C Trace Context, level 1); undefined without one, or when it is no such thing. */
 export function traceContextOf(metadata: Metadata): TraceContext | undefined {
   const [header] = metadata.get('traceparent')
-  const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(?:-.*)?$/.exec(
+  const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/.exec(
     String(header ?? ''),
   )
-  return match ? { traceId: match[1] as string, parentSpan: match[2] as string } : undefined
+  if (!match) return undefined
+  const [, traceId = '', parentSpan = '', flags = ''] = match
+  return { traceId, parentSpan, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }

@@ -1,7 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { Images } from '../image/images.ts'
 import { BerthError, invalidArgument, messageOf, notFound } from '../lib/errors.ts'
-import { switchTracing } from '../lib/span.ts'
 import type { Calls } from '../observe/calls.ts'
 import type { Traces } from '../observe/traces.ts'
 import type { Pods } from '../pod/pods.ts'
@@ -52,7 +51,7 @@ export function createAdminServer(services: {
     'POST /v1/tracing': async (request) => {
       const { on } = (await readJson(request)) as { on?: unknown }
       if (typeof on !== 'boolean') throw invalidArgument('"on" must be true or false')
-      switchTracing(on)
+      services.traces.keep(on)
       return { on }
     },
     'GET /v1/traces': async () => ({ traces: services.traces.list() }),

@@ -57,6 +57,7 @@ import { answerMetrics } from './own-metrics.ts'
 import { podSettings } from './pod-settings.ts'
 import { hasLostRecords, noteBoot, recordKeeping } from './record-keeping.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
+import { SpanExport } from './span-export.ts'
 import { streamingOptions } from './streaming-options.ts'
 
 /** How long calls under way may take when berthd is to end, in milliseconds. */
@@ -183,10 +184,23 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const metrics = new Metrics({ stats, cgroups, layout })
   const traces = new Traces()
   const calls = new Calls({ sandboxes, containers })
-  const sources = { version, live, happenings, calls, traces, pods, images, network, shims, spares }
+  const spanExport = new SpanExport(traces, version, log)
+  const sources = { version, live, happenings, calls, pods, images, network, shims, spares, spanExport }
   const answer = (response: ServerResponse) => answerMetrics(sources, response)
   const metricsPort = new MetricsPort(answer)
-  await followConfig(live, { log, handlers, network, images, streaming, layout, reaper, metricsPort, spares })
+  await followConfig(live, {
+    log,
+    handlers,
+    network,
+    images,
+    streaming,
+    layout,
+    reaper,
+    traces,
+    spanExport,
+    metricsPort,
+    spares,
+  })
   const gate = new CallGate()
   const cri = createCriServer(
     { pods, images, network, events, stats, metrics, calls, clock, streaming, about: about(version, live, handlers) },
@@ -211,6 +225,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
       stats[Symbol.dispose]()
       await streaming.close()
       metricsPort[Symbol.dispose]()
+      await spanExport[Symbol.asyncDispose]()
       admin.close()
       admin.closeAllConnections()
       network.close()

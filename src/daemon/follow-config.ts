@@ -1,9 +1,9 @@
 import type { Images } from '../image/images.ts'
 import { messageOf } from '../lib/errors.ts'
 import type { LevelledLogger } from '../lib/log.ts'
-import { switchTracing } from '../lib/span.ts'
 import type { Reaper } from '../linux/reaper.ts'
 import type { Network } from '../network/network.ts'
+import type { Traces } from '../observe/traces.ts'
 import type { RuntimeHandlers } from '../pod/handlers.ts'
 import type { Layout } from '../pod/layout.ts'
 import type { SpareSandboxes } from '../pod/spare-sandboxes.ts'
@@ -14,6 +14,7 @@ import type { LiveConfig } from './live-config.ts'
 import type { MetricsPort } from './metrics-port.ts'
 import { networkSettings } from './network-settings.ts'
 import { runtimeHandlers } from './runtime-handlers.ts'
+import type { SpanExport } from './span-export.ts'
 import { streamingOptions } from './streaming-options.ts'
 
 interface Followers {
@@ -23,6 +24,8 @@ interface Followers {
   readonly images: Pick<Images, 'prepareSettings'>
   readonly spares: Pick<SpareSandboxes, 'fillSoon'>
   readonly streaming: Pick<StreamingServer, 'renewCertificate'>
+  readonly traces: Pick<Traces, 'keep'>
+  readonly spanExport: SpanExport
   readonly metricsPort: MetricsPort
   readonly layout: Layout
   readonly reaper: Reaper
@@ -30,8 +33,9 @@ interface Followers {
 
 /** Tells the rooms of a configuration that becomes another. Those that are not here look at what is in force by themselves. */
 export async function followConfig(live: LiveConfig, followers: Followers): Promise<void> {
-  const { log, handlers, network, images, spares, streaming, metricsPort, layout, reaper } = followers
-  switchTracing(live.current.trace)
+  const { log, handlers, network, images, spares, streaming, traces, spanExport, metricsPort, layout, reaper } =
+    followers
+  traces.keep(live.current.trace)
   live.follow(async (next) => {
     // Also when nothing of it has changed: an OCI runtime that was upgraded may be able to do more.
     const made = await runtimeHandlers(next, layout, reaper)
@@ -47,10 +51,13 @@ export async function followConfig(live: LiveConfig, followers: Followers): Prom
     return () => {
       if (isOther(before.cni, next.cni)) network.reconfigure(networkSettings(next.cni))
       spares.fillSoon()
-      if (before.trace !== next.trace) switchTracing(next.trace)
+      if (before.trace !== next.trace) traces.keep(next.trace)
       log.level = next.log_level
     }
   })
+  const beginExport = await spanExport.prepare(live.current)
+  beginExport()
+  live.follow((next) => spanExport.prepare(next))
   const listen = ({ metrics }: Config) => metricsPort.prepare(metrics.port)
   try {
     const enact = await listen(live.current)

@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict'
 import { after, before, test } from 'node:test'
+import type { OtlpSpan } from '../../src/observe/otlp/otlp-spans.ts'
+import { Collector } from '../../src/observe/otlp/testing/collector.ts'
 import { Berthd } from '../harness/berthd.ts'
 import { berth, tryBerth } from '../harness/cli.ts'
+import { eventually } from '../harness/eventually.ts'
 import { freePort } from '../harness/free-port.ts'
 import { PodClient } from '../harness/pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { busyboxImage, pushImage } from '../registry/image-builder.ts'
+
+const traceId = '4bf92f3577b34da6a3ce929d0e0e4736'
+const kubeletSpan = '00f067aa0ba902b7'
 
 let registry: DockerRegistry
 before(async () => {
@@ -18,14 +24,22 @@ test('berth trace shows what each call waited for, across berthd, plugins, shim 
   timeout: 60_000,
 }, async (t) => {
   const port = await freePort()
-  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host }, config: { metrics: { port } } })
+  await using collector = await Collector.start()
+  const berthd = await Berthd.start(t, {
+    mirrors: { 'docker.io': registry.host },
+    config: { metrics: { port }, tracing: { endpoint: collector.endpoint, sample_ratio: 0 } },
+  })
   const run = (...args: string[]) => berth(berthd.endpoint, args)
   using client = new PodClient(berthd)
   await client.pull()
   const config = client.sandboxConfig('traced')
   await run('trace', '--on')
-  const pod = await client.runSandbox(config)
-  await client.runContainer(pod, client.containerConfig('c', 'sleep 1000'))
+  // As the kubelet calls when it traces.
+  const metadata = { traceparent: `00-${traceId}-${kubeletSpan}-01` }
+  const { podSandboxId: pod } = await client.runtime.runPodSandbox({ config }, { metadata })
+  const containerConfig = client.containerConfig('c', 'sleep 1000')
+  const containerId = await client.createContainer(pod, containerConfig)
+  await client.runtime.startContainer({ containerId }, { metadata })
 
   const drawn = await run('trace', 'traced')
   for (const part of ['RunPodSandbox', 'CNI ADD bridge', 'CreateContainer', 'StartContainer', 'shim: start', 'runc']) {
@@ -33,6 +47,17 @@ test('berth trace shows what each call waited for, across berthd, plugins, shim 
   }
   assert.equal(await run('trace', pod), drawn)
   await run('trace', '--off')
+  const root = await eventually('the spans are exported', () => spanOf(collector, 'StartContainer'))
+  const sandbox = spanOf(collector, 'RunPodSandbox')
+  const plugin = spanOf(collector, 'CNI ADD bridge')
+  const runc = spanOf(collector, 'runc')
+  assert.deepEqual([root.parentSpanId, sandbox?.parentSpanId], [kubeletSpan, kubeletSpan])
+  assert.deepEqual(new Set(collector.spans().map((span) => span.traceId)), new Set([traceId]))
+  assert.deepEqual(lineage(collector, plugin).at(-1), sandbox?.spanId)
+  assert.deepEqual(lineage(collector, runc).at(-1), root.spanId)
+  assert.ok(sandbox?.attributes.some(({ key, value }) => key === 'k8s.pod.name' && value.stringValue === 'traced'))
+  // Its caller did not trace, and the ratio is 0.
+  assert.equal(spanOf(collector, 'CreateContainer'), undefined)
   const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
   for (const line of [
     'berth_pods{state="ready"} 1',
@@ -54,3 +79,13 @@ test('berth trace shows what each call waited for, across berthd, plugins, shim 
   assert.equal(nothing.exitCode, 1)
   assert.match(nothing.stderr, /berth trace --on/)
 })
+
+function spanOf(collector: Collector, name: string): OtlpSpan | undefined {
+  return collector.spans().find((span) => span.name === name)
+}
+
+/** The ids of the spans above a span, but for that of the kubelet, which is not here. */
+function lineage(collector: Collector, span: OtlpSpan | undefined): string[] {
+  const parent = collector.spans().find(({ spanId }) => spanId === span?.parentSpanId)
+  return parent ? [parent.spanId, ...lineage(collector, parent)] : []
+}

@@ -29,6 +29,8 @@ export interface Moment {
   readonly reconciliation: Reconciliation
   readonly config: { readonly readAt: number; readonly needsRestart: readonly string[]; readonly error?: string }
   readonly processes: readonly ProcessUsage[]
+  /** Where spans are exported. */
+  readonly spans?: { readonly exported: number; readonly dropped: number }
 }
 
 const sandboxPhases: readonly SandboxRecord['state']['phase'][] = ['ready', 'stopping', 'stopped', 'unknown']
@@ -48,7 +50,7 @@ export function families(moment: Moment): Family[] {
   ]
 }
 
-function ofCalls({ happenings, calls, operations, now }: Moment): Family[] {
+function ofCalls({ happenings, calls, operations, now, spans }: Moment): Family[] {
   const underWay = new Map<string, { labels: Record<string, string>; count: number; oldest: number }>()
   for (const { name, stage, startedAt } of operations) {
     const known = underWay.get(`${name} ${stage}`)
@@ -82,6 +84,12 @@ function ofCalls({ happenings, calls, operations, now }: Moment): Family[] {
     ),
     histogram('berth_operation_stage_seconds', 'How long each stage of an operation took.', happenings.stages),
     counter('berth_operation_failures_total', 'Operations that failed, by their stage.', happenings.failedStages),
+    ...(spans
+      ? [
+          counter('berth_trace_spans_exported_total', 'Spans that the collector has taken.', spans.exported),
+          counter('berth_trace_spans_dropped_total', 'Spans that it could not be given.', spans.dropped),
+        ]
+      : []),
   ]
 }
 
