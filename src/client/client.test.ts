@@ -173,9 +173,6 @@ test('a runtime that comes later, or again, is found', async () => {
   await server[Symbol.asyncDispose]()
   await assert.rejects(cri.runtime.version(), { codeName: 'UNAVAILABLE' })
   const waiting = cri.runtime.version({}, { waitForReady: true, timeout: 5000 })
-  const { mkdirSync } = await import('node:fs')
-  const { dirname } = await import('node:path')
-  mkdirSync(dirname(path), { recursive: true })
   server = await serveFake({ runtime: { version: () => ({ version: 'second' }) } }, path)
   await using _ = server
   assert.equal((await waiting).version, 'second')

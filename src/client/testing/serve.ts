@@ -1,6 +1,6 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { create, type DescService, fromBinary, type Message, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
 import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2'
 import {
@@ -53,9 +53,10 @@ export interface FakeServer extends AsyncDisposable {
   readonly path: string
 }
 
-/** Serves `handlers`, at `path` when given, until disposed of. */
+/** Serves `handlers` until disposed of: at `path` when given, whose folder, made if need be, goes with it. */
 export async function serveFake(handlers: FakeHandlers, path?: string): Promise<FakeServer> {
-  const folder = mkdtempSync(join(tmpdir(), 'berth-fake-'))
+  const folder = path === undefined ? mkdtempSync(join(tmpdir(), 'berth-fake-')) : dirname(path)
+  mkdirSync(folder, { recursive: true })
   const socket = path ?? join(folder, 'cri.sock')
   const server = new Server()
   addService(server, RuntimeService, handlers.runtime ?? {})

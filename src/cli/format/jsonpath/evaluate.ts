@@ -36,6 +36,8 @@ function take(value: JsonValue, step: Step): JsonValue[] {
       return childrenOf(value)
     case 'descend':
       return descendants(value)
+    case 'union':
+      return step.paths.flatMap((path) => walk([value], path))
     case 'filter':
       return Array.isArray(value) ? value.filter((item) => passes(walk([item], step.path), step.test)) : []
     default:

@@ -35,6 +35,12 @@ const cases: readonly (readonly [string, string])[] = [
   ['{.items[0].metadata.labels}', '{"app.kubernetes.io/name":"x"}'],
   ['{.nothing.at.all}', ''],
   ['{.constructor}', ''],
+  ["{.items[*]['id', 'size']}", 'a 70 b 5 c 100'],
+  ["{.items[0]['metadata.name','ok','none']}", 'web true'],
+  ["{.items[0].metadata.labels['app\\.kubernetes\\.io/name','none']}", 'x'],
+  ['{.items[0,-1].id}', 'a c'],
+  ['{.items[?(@.id=="b,)"),2].id}', 'c'],
+  ["{range .items[0:2]}{['id','metadata.name']} {end}", 'a web b db '],
   ['{"}"}', '}'],
   ['{@}', JSON.stringify(data)],
 ]
@@ -44,6 +50,16 @@ for (const [template, expected] of cases) {
 }
 
 test('what is no template is refused, with what is wrong', () => {
-  for (const template of ['{.a', '{end}', '{range .a}', '{.a[}', '{.a[x]}', '{.a b}', '{"open}', '{.a[?(@.b==c)]}'])
+  for (const template of [
+    '{.a',
+    '{end}',
+    '{range .a}',
+    '{.a[}',
+    '{.a[x]}',
+    '{.a[0,x]}',
+    '{.a b}',
+    '{"open}',
+    '{.a[?(@.b==c)]}',
+  ])
     assert.throws(() => fillTemplate(template, data), { code: 'invalid-argument' }, template)
 })

@@ -9,6 +9,8 @@ export type Step =
   | { readonly kind: 'all' }
   /** `..`: the value and all that is below it, at any depth. */
   | { readonly kind: 'descend' }
+  /** What each of the paths finds, in their order. */
+  | { readonly kind: 'union'; readonly paths: readonly (readonly Step[])[] }
   | { readonly kind: 'filter'; readonly path: readonly Step[]; readonly test?: Comparison }
 
 export interface Comparison {
@@ -24,7 +26,7 @@ export type Part =
 
 /**
  * Reads a template of kubectl's JSONPath (https://kubernetes.io/docs/reference/kubectl/jsonpath/): text with expressions in
- * braces. A template without braces is one expression. Not there: unions (`['a','b']`) and regular expressions.
+ * braces. A template without braces is one expression. As there, a name in quotes that is one of several (`['a.b','c']`) is a path.
  *
  * @throws BerthError invalid-argument
  */
@@ -129,6 +131,30 @@ function endOfBracket(text: string, start: number): number {
 }
 
 function parseBracket(text: string): Step {
+  const parts = partsOf(text)
+  if (parts.length === 1) return parseSelector(text)
+  const path = (part: string) => (/^["']/.test(part) ? parsePath(`.${part.slice(1, -1)}`) : [parseSelector(part)])
+  return { kind: 'union', paths: parts.map(path) }
+}
+
+/** What commas divide, but for those in quotes and parentheses. */
+function partsOf(text: string): string[] {
+  const parts = ['']
+  let depth = 0
+  let quote: string | undefined
+  for (const char of text) {
+    if (quote !== undefined) {
+      if (char === quote) quote = undefined
+    } else if (char === '"' || char === "'") quote = char
+    else if (char === '(') depth++
+    else if (char === ')') depth--
+    if (char === ',' && quote === undefined && depth === 0) parts.push('')
+    else parts[parts.length - 1] += char
+  }
+  return parts.map((part) => part.trim())
+}
+
+function parseSelector(text: string): Step {
   if (text === '*') return { kind: 'all' }
   if (/^["']/.test(text)) return { kind: 'field', name: parseQuoted(text) }
   if (/^-?\d+$/.test(text)) return { kind: 'index', at: Number(text) }
