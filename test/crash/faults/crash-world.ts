@@ -29,8 +29,9 @@ export class CrashWorld {
   /** @param mirror the registry that stands in for docker.io; it has busybox */
   static async start(t: TestContext, mirror: string): Promise<CrashWorld> {
     const faults = new FaultFolder()
-    t.after(() => faults[Symbol.dispose]())
     const berthd = await Berthd.start(t, { mirrors: { 'docker.io': mirror }, launcher: faults.launcher })
+    // After berthd, which writes there, has ended: a step of the end that fails takes those after it along.
+    t.after(() => faults[Symbol.dispose]())
     const client = new PodClient(berthd)
     t.after(() => client[Symbol.dispose]())
     const world = new CrashWorld(faults, berthd, client)
