@@ -30,6 +30,8 @@ const lasting =
  */
 export class Berthd {
   readonly place: Surroundings
+  /** The source that the next start runs: another version of Berth than this one, for upgrades. */
+  tree = repository
   readonly #before: MachineState
   readonly #launcher: readonly string[]
   #process: ChildProcess | undefined
@@ -75,10 +77,10 @@ export class Berthd {
   /** Starts berthd after {@link stop} or {@link kill9}. */
   async start(): Promise<void> {
     const log = openSync(this.place.logFile, 'a')
-    const main = join(repository, 'src/daemon/main.ts')
+    const main = join(this.tree, 'src/daemon/main.ts')
     const [file = '', ...args] = [...this.#launcher, process.execPath, main, '--config', this.place.configFile]
     this.#process = spawn(file, args, {
-      cwd: repository,
+      cwd: this.tree,
       stdio: ['ignore', log, log],
     })
     closeSync(log)

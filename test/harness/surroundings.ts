@@ -122,7 +122,7 @@ function configuration(own: Surroundings, extra: TomlTable): TomlTable {
   return merged
 }
 
-function isTable(value: unknown): value is TomlTable {
+export function isTable(value: unknown): value is TomlTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date)
 }
 
