@@ -25,6 +25,7 @@ import { ContainerState } from '../../src/client/index.ts'
 import { Berthd, repository } from '../harness/berthd.ts'
 import { berth } from '../harness/cli.ts'
 import { eventually } from '../harness/eventually.ts'
+import { freePort } from '../harness/free-port.ts'
 import { PodClient } from '../harness/pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { busyboxImage, pushImage } from '../registry/image-builder.ts'
@@ -123,10 +124,13 @@ class RunningAgent {
 const isReady = (restarts: number) => (pods: readonly PodStatus[]) =>
   pods.length === 1 && pods.every((pod) => pod.ready === 2 && pod.state === 'Running' && pod.restarts === restarts)
 
-/** The objects of examples/shop.yaml, with the tests' image and another greeting. */
-function shop(greeting: string): object[] {
+/** The objects of examples/shop.yaml, with the tests' image, another greeting and a port of this machine. */
+function shop(greeting: string, hostPort: number): object[] {
   const text = readFileSync(join(repository, 'examples/shop.yaml'), 'utf8')
-  const own = text.replaceAll('localhost/berth/hello:latest', image).replaceAll('value: hello', `value: ${greeting}`)
+  const own = text
+    .replaceAll('localhost/berth/hello:latest', image)
+    .replaceAll('value: hello', `value: ${greeting}`)
+    .replace('containerPort: 8080', `containerPort: 8080, hostPort: ${hostPort}`)
   return parseAllDocuments(own).map((document) => document.toJS() as object)
 }
 
@@ -146,7 +150,8 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   const pulled = berthd.snapshot()
   const agent = new RunningAgent(t, berthd)
   agent.start()
-  await agent.apply(...shop('hello'))
+  const port = await freePort()
+  await agent.apply(...shop('hello', port))
   await agent.knows('the pod is ready', isReady(0))
   assert.match(await agent.status(), /^default +shop +2\/2 +Running +0 /m)
   const said = await run(
@@ -161,6 +166,9 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
     new RegExp(`^hello abc ${berthd.place.network}\\.\\d+\\nredprepared\\none\\n.* tmpfs .*size=1024k`),
   )
 
+  const page = async () => (await fetch(`http://127.0.0.1:${port}/prepared`)).text()
+  assert.equal(await page(), 'prepared\n')
+
   const before = await ids()
   assert.equal(before.length, 2)
   await agent.kill9()
@@ -173,10 +181,11 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   assert.match(await run('logs', '-p', 'shop/web'), /^closing$/m, 'its preStop hook was run')
 
   await agent.kill9()
-  await agent.apply(...shop('good day'))
+  await agent.apply(...shop('good day', port))
   agent.start()
   await agent.knows('another pod has taken its place', isReady(0))
   assert.equal(await run('exec', 'shop/web', 'sh', '-c', 'echo $GREETING'), 'good day\n')
+  assert.equal(await page(), 'prepared\n', 'the port leads to the new pod')
   assert.equal(await pods(), 1)
 
   assert.equal(await run('delete', 'shop', '--manifests', agent.manifests), 'pod/shop deleted\n')
@@ -185,6 +194,7 @@ test('a pod with init container, sidecar, probes and volumes, through changes an
   agent.start()
   await eventually('it is gone', async () => ((await pods()) === 0 ? true : undefined), 20_000)
   assert.deepEqual([readdirSync(agent.volumes), readdirSync(agent.logs)], [[], []])
+  await assert.rejects(page())
   await agent.stop()
   await berthd.assertAsAt(pulled)
 })

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { type ContainerEventResponse, ContainerEventResponseSchema, ContainerEventType } from '../../client/index.ts'
 import type { Cli } from '../cli.ts'
 import { formatData, messageJson } from '../format/json.ts'
+import { failedPrecondition } from '../../lib/errors.ts'
 import { formatTime } from '../format/timestamp.ts'
 import { shortId } from '../../lib/ids.ts'
 
@@ -29,6 +30,11 @@ export function addEvents(program: Command, cli: Cli): void {
         else if (output === 'json') cli.print(JSON.stringify(messageJson(ContainerEventResponseSchema, event)))
         else stdout.write(formatData(messageJson(ContainerEventResponseSchema, event), output))
       }
+      // CRI-O ends it at once where it was not told to make events (server/container_events.go).
+      throw failedPrecondition(
+        'the runtime has ended the stream of events: it is stopping, or it does not tell of them ' +
+          '(CRI-O needs enable_pod_events = true in the table [crio.runtime] of its configuration)',
+      )
     })
 }
 

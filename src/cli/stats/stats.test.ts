@@ -86,10 +86,12 @@ test('berth events has a line for each', async () => {
     { containerId: 'c1', containerEventType: 2, createdAt: 10n ** 18n, podSandboxStatus: status, containersStatuses },
   ]
   await using fake = await FakeRuntime.serve({ runtime: { getContainerEvents } as never })
+  const { stdout, stderr, code } = await berth(fake.endpoint, ['events'])
   assert.equal(
-    (await berth(fake.endpoint, ['events'])).stdout,
+    stdout,
     '2001-09-09T01:46:40Z started pod shop/web (s1)\n2001-09-09T01:46:40Z stopped container shop/web/app (c1): 3, Error\n',
   )
+  assert.match(`${code} ${stderr}`, /^1 berth: the runtime has ended the stream of events: .*enable_pod_events = true/)
   const lines = (await berth(fake.endpoint, ['events', '-o', 'json'])).stdout.trim().split('\n')
   assert.deepEqual(
     lines.map((line) => (JSON.parse(line) as { containerId: string }).containerId),
