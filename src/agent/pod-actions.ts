@@ -5,6 +5,7 @@ import { sandboxConfig } from '../manifest/sandbox-config.ts'
 import { wordsOf } from './access.ts'
 import type { AgentParts, DesiredPod } from './agent-parts.ts'
 import type { Step } from './decide.ts'
+import { firstHostIdOf } from './host-ids.ts'
 import { ensureImage } from './image.ts'
 import {
   agentLabel,
@@ -32,11 +33,18 @@ export async function addressesOf({ cri, ask }: AgentParts['access'], podSandbox
   return [ip, ...additionalIps.map((more) => more.ip)].filter((address) => address !== '')
 }
 
-function configOf({ manifests, logsFolder }: AgentParts, wish: DesiredPod, attempt: number): PodSandboxConfig {
+/** @param sandbox the one that is there already */
+async function configOf(
+  { access, manifests, logsFolder }: AgentParts,
+  wish: DesiredPod,
+  attempt: number,
+  sandbox?: ObservedSandbox,
+): Promise<PodSandboxConfig> {
   const { pod, hash, file, deployment } = wish
   const labels = { [agentLabel]: manifests, ...(deployment !== undefined && { [deploymentLabel]: deployment }) }
   const annotations = { [manifestHashAnnotation]: hash, [fileAnnotation]: file }
-  return sandboxConfig(pod, attempt, { labels, annotations, logsFolder })
+  const firstHostId = await firstHostIdOf(access, pod, sandbox)
+  return sandboxConfig(pod, attempt, { labels, annotations, logsFolder, firstHostId })
 }
 
 /** Runs a new sandbox; those before it are stopped first. */
@@ -48,7 +56,7 @@ export async function runSandbox(
 ): Promise<void> {
   const { cri, work } = parts.access
   for (const { id: podSandboxId } of sandboxes) await cri.runtime.stopPodSandbox({ podSandboxId }, work)
-  const config = configOf(parts, wish, attempt)
+  const config = await configOf(parts, wish, attempt)
   await cri.runtime.runPodSandbox({ config, runtimeHandler: wish.pod.runtimeHandler }, work)
 }
 
@@ -88,7 +96,7 @@ async function create(
   podIps: readonly string[],
   signal: AbortSignal,
 ): Promise<string> {
-  const config = configOf(parts, wish, sandbox.attempt)
+  const config = await configOf(parts, wish, sandbox.attempt, sandbox)
   const { access, lookup } = parts
   const signals = [signal, ...(access.work.signal ? [access.work.signal] : [])]
   const patient = {

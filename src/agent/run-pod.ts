@@ -3,6 +3,7 @@ import {
   type Container,
   ContainerState,
   type ContainerStatus,
+  type PodSandbox,
   type PodSandboxConfig,
   PodSandboxState,
   type PodSandboxStatus,
@@ -14,6 +15,7 @@ import { podUidLabel } from '../manifest/pod-labels.ts'
 import type { PodManifest } from '../manifest/pod.ts'
 import { sandboxConfig } from '../manifest/sandbox-config.ts'
 import type { Access } from './access.ts'
+import { firstHostIdOf } from './host-ids.ts'
 import { ensureImage } from './image.ts'
 import { createContainer, type Place } from './start-container.ts'
 
@@ -33,15 +35,16 @@ const pollMs = 100
 export async function runPod(place: Place, pod: PodManifest): Promise<RunningPod> {
   const { access } = place
   const found = await findSandbox(access, pod)
-  const config = sandboxConfig(pod, found.attempt)
-  const before = found.id === undefined ? [] : await newestContainers(access, found.id)
+  const firstHostId = await firstHostIdOf(access, pod, found.sandbox)
+  const config = sandboxConfig(pod, found.attempt, { firstHostId })
+  const before = found.sandbox ? await newestContainers(access, found.sandbox.id) : []
   warnOfChanges(access, pod, before)
   const started = pod.containers.some(({ name }) => stateOf(before, name) === ContainerState.CONTAINER_RUNNING)
   const missing = pod.containers.filter(({ name }) => stateOf(before, name) === undefined)
   // Init containers have had their turn once a container of the pod started.
   const initial = started || missing.length === 0 ? [] : pod.initContainers
   const imageIds = await ensureImages(place, pod, [...initial, ...missing], config)
-  const sandbox = await readySandbox(access, pod, found.id, config)
+  const sandbox = await readySandbox(access, pod, found.sandbox?.id, config)
   const podIps = [sandbox.network?.ip ?? '', ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)].filter(
     Boolean,
   )
@@ -72,18 +75,18 @@ export async function runPod(place: Place, pod: PodManifest): Promise<RunningPod
 }
 
 /** The pod's ready sandbox, or the attempt that a new one will be. */
-async function findSandbox(access: Access, { uid }: PodManifest): Promise<{ id: string | undefined; attempt: number }> {
+async function findSandbox(access: Access, { uid }: PodManifest): Promise<{ sandbox?: PodSandbox; attempt: number }> {
   const filter = { labelSelector: { [podUidLabel]: uid } }
   const { items } = await access.cri.runtime.listPodSandbox({ filter }, access.ask)
   const [newest] = items.toSorted((a, b) => Number(b.createdAt - a.createdAt))
   const attempt = newest?.metadata?.attempt ?? -1
-  if (newest?.state === PodSandboxState.SANDBOX_READY) return { id: newest.id, attempt }
+  if (newest?.state === PodSandboxState.SANDBOX_READY) return { sandbox: newest, attempt }
   if (items.length > 0) access.note(`the sandbox of attempt ${attempt} is not ready; making a new one`)
   for (const { id: podSandboxId } of items) {
     await access.cri.runtime.stopPodSandbox({ podSandboxId }, access.work)
     await access.cri.runtime.removePodSandbox({ podSandboxId }, access.work)
   }
-  return { id: undefined, attempt: attempt + 1 }
+  return { attempt: attempt + 1 }
 }
 
 async function readySandbox(

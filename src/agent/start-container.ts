@@ -58,7 +58,8 @@ export async function createContainer(place: Place, pod: PodManifest, wanted: Ne
       below,
       join(place.volumesFolder, pod.uid, '.sub-paths', container.name, String(index)),
     )
-  const surroundings = { podIps, imageId, attempt, volumes, subPathOf, node, lookup, ...added, mounts }
+  const userns = sandboxConfig.linux?.securityContext?.namespaceOptions?.usernsOptions
+  const surroundings = { userns, podIps, imageId, attempt, volumes, subPathOf, node, lookup, ...added, mounts }
   const config = containerConfig(pod, container, surroundings)
   const { containerId } = await access.cri.runtime.createContainer({ podSandboxId, config, sandboxConfig }, access.work)
   return containerId

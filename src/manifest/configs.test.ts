@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { toJson } from '@bufbuild/protobuf'
 import { ContainerConfigSchema, PodSandboxConfigSchema } from '../client/index.ts'
-import { containerConfig } from './container-config.ts'
+import { containerConfig, type VolumePlace } from './container-config.ts'
 import { readPod } from './pod.ts'
 import { sandboxConfig } from './sandbox-config.ts'
 import { maskedPaths, readonlyPaths } from './security.ts'
@@ -55,6 +55,45 @@ test('a sandbox as the kubelet would ask for it', () => {
     annotations: { note: 'x' },
     linux: { securityContext: { namespaceOptions: { pid: 'CONTAINER' }, seccomp: {} } },
   })
+})
+
+test('a pod with a user namespace, its containers and their mounts', () => {
+  const spec = {
+    hostUsers: false,
+    volumes: [
+      { name: 'data', emptyDir: {} },
+      { name: 'pages', image: { reference: 'i' } },
+    ],
+  }
+  const mounts = ['data', 'pages'].map((name) => ({ name, mountPath: `/${name}` }))
+  const pod = read(spec, [{ name: 'main', image: 'x', volumeMounts: mounts }])
+  const [manifest] = pod.containers
+  assert.ok(manifest)
+  const sandbox = sandboxConfig(pod, 0, { firstHostId: 131_072 })
+  const mappings = [{ hostId: 131_072, length: 65_536 }]
+  const wanted = { pid: 'CONTAINER', usernsOptions: { uids: mappings, gids: mappings } }
+  const shown = toJson(PodSandboxConfigSchema, sandbox) as { annotations: object; linux: { securityContext: object } }
+  assert.deepEqual((shown.linux.securityContext as { namespaceOptions: object }).namespaceOptions, wanted)
+  assert.deepEqual(shown.annotations, { note: 'x', 'io.berth.agent/first-host-id': '131072' })
+  const userns = sandbox.linux?.securityContext?.namespaceOptions?.usernsOptions
+  const volumes = new Map<string, VolumePlace>([...surroundings.volumes, ['pages', { image: 'sha256:2' }]])
+  const container = containerConfig(pod, manifest, { ...surroundings, volumes, userns })
+  assert.deepEqual(container.linux?.securityContext?.namespaceOptions?.usernsOptions, userns)
+  assert.deepEqual(
+    container.mounts.map(({ containerPath, uidMappings, gidMappings }) => [
+      containerPath,
+      uidMappings.map(({ hostId }) => hostId),
+      gidMappings.map(({ hostId }) => hostId),
+    ]),
+    [
+      ['/data', [131_072], [131_072]],
+      ['/pages', [], []],
+    ],
+  )
+  assert.throws(
+    () => read({ hostUsers: false, hostNetwork: true, hostPID: true }),
+    /hostUsers: false .*hostNetwork and hostPID/,
+  )
 })
 
 test("a pod on the node's network, with a resolver of its own", () => {

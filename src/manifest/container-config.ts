@@ -6,6 +6,7 @@ import {
   type LinuxContainerSecurityContextSchema,
   type MountSchema,
   SecurityProfile_ProfileType,
+  type UserNamespace,
 } from '../client/index.ts'
 import { invalidArgument } from '../lib/errors.ts'
 import type { ConfigLookup } from './config-data.ts'
@@ -32,6 +33,8 @@ export interface Surroundings {
   /** The id of the image, as PullImage or ImageStatus gave it. */
   readonly imageId: string
   readonly attempt: number
+  /** The users and groups of the pod's user namespace, if it has one: as its sandbox has them. */
+  readonly userns?: UserNamespace | undefined
   /** Where the volumes are, by name. Mounts of others are left out. */
   readonly volumes: ReadonlyMap<string, VolumePlace>
   /** Where the part of a volume at `path` is that the container's mount number `index` wants; safe from links in it. */
@@ -86,7 +89,7 @@ export function containerConfig(
     mounts: [
       ...container.mounts.flatMap((mount, index) => mountOf(pod, container, mount, index, surroundings, expand)),
       ...(surroundings.mounts ?? []),
-    ],
+    ].map((mount) => withOwners(mount, surroundings.userns)),
     labels: {
       [podNameLabel]: name,
       [podNamespaceLabel]: namespace,
@@ -106,7 +109,7 @@ export function containerConfig(
     stopSignal: container.stopSignal,
     linux: {
       resources: linuxResources(container.resources, qos, node.memory),
-      securityContext: securityContext(pod, container),
+      securityContext: securityContext(pod, container, surroundings.userns),
     },
   })
 }
@@ -114,6 +117,7 @@ export function containerConfig(
 function securityContext(
   pod: PodManifest,
   { security: own }: ContainerManifest,
+  userns: UserNamespace | undefined,
 ): MessageInitShape<typeof LinuxContainerSecurityContextSchema> {
   const runAsUser = own.runAsUser ?? pod.security.runAsUser
   const runAsGroup = own.runAsGroup ?? pod.security.runAsGroup
@@ -125,7 +129,7 @@ function securityContext(
     privileged: own.privileged,
     readonlyRootfs: own.readOnlyRootFilesystem,
     noNewPrivs: own.allowPrivilegeEscalation === false,
-    namespaceOptions: namespaceOptions(pod),
+    namespaceOptions: { ...namespaceOptions(pod), ...(userns && { usernsOptions: userns }) },
     supplementalGroups: pod.security.supplementalGroups.map(BigInt),
     supplementalGroupsPolicy: pod.security.groupsPolicy,
     maskedPaths: open ? [] : maskedPaths,
@@ -137,6 +141,11 @@ function securityContext(
     ...(runAsUser !== undefined && { runAsUser: { value: BigInt(runAsUser) } }),
     ...(runAsGroup !== undefined && { runAsGroup: { value: BigInt(runAsGroup) } }),
   }
+}
+
+/** What is the host's root's is the root's of the user namespace, too. Images are the runtime's to map. */
+function withOwners(mount: MessageInitShape<typeof MountSchema>, userns: UserNamespace | undefined) {
+  return userns && !mount.image ? { ...mount, uidMappings: userns.uids, gidMappings: userns.gids } : mount
 }
 
 function mountOf(

@@ -19,6 +19,8 @@ export interface PodManifest {
   readonly hostNetwork: boolean
   readonly hostPid: boolean
   readonly hostIpc: boolean
+  /** False: it gets a user namespace of its own. */
+  readonly hostUsers: boolean
   readonly shareProcessNamespace: boolean
   /** Only for dnsPolicy None; otherwise the pod has the node's resolv.conf. */
   readonly dns: Dns | undefined
@@ -86,6 +88,11 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
   const names = [...initContainers, ...containers].map((container) => container.name)
   const twice = names.find((other, index) => names.indexOf(other) !== index)
   if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
+  const hostUsers = spec.boolean('hostUsers') ?? true
+  const shared = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((key) => spec.boolean(key))
+  if (!hostUsers && shared.length > 0) {
+    throw invalidArgument(`${spec.path}.hostUsers: false goes without ${shared.join(' and ')}`)
+  }
   const serviceAccount = spec.string('serviceAccountName') ?? ''
   // It can be told to a container, but there is nobody who would give it a token.
   if (serviceAccount !== '') spec.ignore('serviceAccountName')
@@ -102,6 +109,7 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
     hostNetwork: spec.boolean('hostNetwork') ?? false,
     hostPid: spec.boolean('hostPID') ?? false,
     hostIpc: spec.boolean('hostIPC') ?? false,
+    hostUsers,
     shareProcessNamespace: spec.boolean('shareProcessNamespace') ?? false,
     dns: readDns(spec),
     runtimeHandler: spec.string('runtimeClassName') ?? '',

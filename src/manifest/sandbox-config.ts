@@ -22,6 +22,8 @@ export const logDirectory = (
 export interface MoreFacts {
   readonly labels?: Readonly<Record<string, string>>
   readonly annotations?: Readonly<Record<string, string>>
+  /** For a pod with a user namespace: its users and groups are those of the host from here on. */
+  readonly firstHostId?: number | undefined
   /** Where the log folders of pods are; the kubelet's place if not said. */
   readonly logsFolder?: string
 }
@@ -29,6 +31,7 @@ export interface MoreFacts {
 /** The sandbox of a pod in CRI terms, as the kubelet would ask for it. The cgroup parent is left to the runtime. */
 export function sandboxConfig(pod: PodManifest, attempt: number, more: MoreFacts = {}): PodSandboxConfig {
   const { name, namespace, uid, security } = pod
+  const { firstHostId } = more
   return create(PodSandboxConfigSchema, {
     metadata: { name, namespace, uid, attempt },
     hostname: pod.hostNetwork ? '' : pod.hostname,
@@ -42,11 +45,15 @@ export function sandboxConfig(pod: PodManifest, attempt: number, more: MoreFacts
       [podUidLabel]: uid,
       ...more.labels,
     },
-    annotations: { ...pod.annotations, ...more.annotations },
+    annotations: {
+      ...pod.annotations,
+      ...(firstHostId !== undefined && { [firstHostIdAnnotation]: String(firstHostId) }),
+      ...more.annotations,
+    },
     linux: {
       sysctls: security.sysctls,
       securityContext: {
-        namespaceOptions: namespaceOptions(pod),
+        namespaceOptions: { ...namespaceOptions(pod), ...(firstHostId !== undefined && usernsOptions(firstHostId)) },
         privileged: [...pod.initContainers, ...pod.containers].some((container) => container.security.privileged),
         seccomp: { profileType: SecurityProfile_ProfileType.RuntimeDefault },
         supplementalGroups: security.supplementalGroups.map(BigInt),
@@ -66,7 +73,18 @@ const dnsConfig = ({ servers, searches, options }: Dns) => ({
   options: [...options],
 })
 
-/** The namespaces of a pod and of each of its containers. */
+/** How many users and groups a user namespace has, as with the kubelet. */
+export const idsPerPod = 65_536
+
+/** Annotation of sandboxes: the id of the host that is the root of the pod's user namespace. */
+export const firstHostIdAnnotation = 'io.berth.agent/first-host-id'
+
+function usernsOptions(hostId: number) {
+  const mappings = [{ containerId: 0, hostId, length: idsPerPod }]
+  return { usernsOptions: { mode: NamespaceMode.POD, uids: mappings, gids: mappings } }
+}
+
+/** The namespaces of a pod and of each of its containers, but for the user namespace. */
 export function namespaceOptions(pod: PodManifest) {
   return {
     network: pod.hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
