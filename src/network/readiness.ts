@@ -29,7 +29,7 @@ export function readinessOf(facts: NetworkFacts): NetworkReadiness {
 export function attachProblem(facts: NetworkFacts): string | undefined {
   const { folder, contents, missingPlugins, binDirs } = facts
   if (!contents.configuration) {
-    const found = contents.problems.length === 0 ? '' : `; found ${contents.problems.join('; ')}`
+    const found = contents.problems.length === 0 ? '' : `: ${contents.problems.join('; ')}`
     return (
       `no valid CNI network configuration in ${folder} (*.conflist, *.conf, *.json)${found}. ` +
       "Install the cluster's network add-on or put a configuration there; it is picked up at once"

@@ -1,27 +1,17 @@
 import assert from 'node:assert/strict'
-import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdirSync, readFileSync, rmdirSync } from 'node:fs'
+import { existsSync, globSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { writeHelloImage } from '../../scripts/start/hello-image.ts'
-import { repository } from '../harness/berthd.ts'
 import { eventually } from '../harness/eventually.ts'
 import { FreshRoot } from './fresh-root.ts'
+import { provideHelloImage, providePackages, release, version } from './packages.ts'
 
-const architecture = process.arch === 'x64' ? 'amd64' : process.arch
-
-test('the Debian package: install, run a pod, upgrade, remove, install again, purge', {
+test(`the Debian package (${release}): install, run a pod, upgrade, remove, install again, purge`, {
   timeout: 280_000,
 }, async (t) => {
-  const { version } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { readonly version: string }
-  const debian = await FreshRoot.make()
-  t.after(async () => {
-    await debian.remove()
-    for (const folder of globSync(`/sys/fs/cgroup/{,*/}${debian.mark}`)) rmdirSync(folder)
-  })
-  const packages = [undefined, '2'].map((revision) => makePackage(version, revision))
-  for (const file of packages) cpSync(join(repository, 'build', file), join(debian.folder, file))
-  const [first, second] = packages as [string, string]
+  const debian = await FreshRoot.make({ release, systemd: false })
+  t.after(() => debian.remove())
+  const [first, second] = providePackages(debian)
 
   await t.test('install', async () => {
     debian.run(`dpkg -i /${first}`)
@@ -35,9 +25,7 @@ test('the Debian package: install, run a pod, upgrade, remove, install again, pu
   })
 
   await t.test('run a pod', async () => {
-    const layout = join(debian.folder, 'root/hello')
-    mkdirSync(layout)
-    await writeHelloImage(layout, '/bin/busybox')
+    await provideHelloImage(debian)
     debian.run('berth load /root/hello')
     debian.run('berth run -f /usr/share/doc/berth/examples/hello.yaml')
     await eventually('the pod prints', () => debian.run('berth logs hello/counter').includes('hello 2 ') || undefined)
@@ -104,13 +92,3 @@ test('the Debian package: install, run a pod, upgrade, remove, install again, pu
     assert.deepEqual(cgroups, [], 'no cgroup of a pod is left')
   })
 })
-
-/** Makes the package in build/ and answers its file's name. */
-function makePackage(version: string, revision: string | undefined): string {
-  const name = `berth_${revision === undefined ? version : `${version}-${revision}`}_${architecture}.deb`
-  const args = ['scripts/package.mjs', '--arch', architecture, '--only', 'deb']
-  if (revision !== undefined) args.push('--revision', revision)
-  const { status, stderr } = spawnSync(process.execPath, args, { cwd: repository, encoding: 'utf8' })
-  assert.equal(status, 0, stderr)
-  return name
-}

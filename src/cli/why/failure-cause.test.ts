@@ -26,6 +26,13 @@ const failures: readonly { rpc: string; message: string; layer: string; what: Re
     what: /no such image/,
   },
   {
+    rpc: 'StartContainer',
+    message:
+      'runc run failed: error setting cgroup config for procHooks process: openat2 /sys/fs/cgroup/berth/0547/memory.max: no such file or directory',
+    layer: 'node',
+    what: /lack the controller/,
+  },
+  {
     rpc: 'PullImage',
     message: 'invalid image reference "docker.io/Busy": "library/Busy" is not a repository name',
     layer: 'configuration',

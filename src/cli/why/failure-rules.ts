@@ -50,6 +50,12 @@ export const failureRules: readonly Rule[] = [
     next: () => 'push the image again; if others get it whole, look for a proxy or mirror that alters or cuts it',
   },
   {
+    words: /\/sys\/fs\/cgroup\S*\/(memory|cpu|pids|cpuset|io)\.[a-z.]+\S*: no such file/i,
+    layer: 'node',
+    what: 'the cgroups of this node lack the controller of a limit that the container has',
+    next: () => 'berth doctor says which controllers are missing, and how the kernel is told to have them',
+  },
+  {
     words: /invalid image reference|invalid reference format|InvalidImageName|failed to parse (image )?reference/i,
     layer: 'configuration',
     what: 'this is not the name of an image',

@@ -25,10 +25,10 @@ function checkLayout(machine: Machine): Diagnosis {
   }
   const controllers =
     layout.version === 2
-      ? (machine.read(`${layout.root}/cgroup.controllers`) ?? '').trim().split(/\s+/)
+      ? ((machine.read(`${layout.root}/cgroup.controllers`) ?? '').match(/\S+/g) ?? [])
       : layout.hierarchies.flatMap((hierarchy) => hierarchy.controllers)
   const missing = needed.filter((name) => !controllers.includes(name))
-  const found = `version ${layout.version}, with ${controllers.filter((name) => !name.startsWith('name=')).join(', ')}`
+  const found = `version ${layout.version}, with ${controllers.filter((name) => !name.startsWith('name=')).join(', ') || 'no controller'}`
   if (missing.length > 0) {
     return broken('cgroups', {
       found: `${found}; without ${missing.join(', ')}`,

@@ -35,7 +35,7 @@ function readNetwork(machine: Machine, folder: string): { network?: NetworkConfi
   const diagnosis = broken(check, {
     found: `no valid configuration in ${folder}${problems.length > 0 ? `: ${problems.join('; ')}` : ''}`,
     why: 'pods get no network: RunPodSandbox fails, and the node is NotReady',
-    mend: 'install the network add-on of the cluster; without one, npm start writes a bridge for this machine',
+    mend: 'install the network add-on of the cluster; on a machine of its own: mkdir -p /etc/cni/net.d && cp /usr/share/doc/berth/examples/10-berth.conflist /etc/cni/net.d/ (npm start in a checkout does the like)',
   })
   return { diagnosis }
 }
