@@ -25,6 +25,7 @@ const runtimeHandler = v.strictObject({
   privileged_without_host_devices: v.optional(v.boolean()),
   cgroup_writable: v.optional(v.boolean()),
   sandbox_per_container: v.optional(v.boolean()),
+  delete_timeout_ms: v.optional(milliseconds),
 })
 
 /** The configuration file, key by key; what is absent has the value that docs/configuration.md names. */

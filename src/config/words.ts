@@ -99,6 +99,12 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
     text: 'Each container is a sandbox of its own to the runtime. Default for runsc: true.',
     example: 'false',
   },
+  'runtime.delete_timeout_ms': {
+    text:
+      'How long the runtime may take to delete a container. After that it is killed, and its work is done without it: the ' +
+      'cgroup is killed and removed, and the folder of its state.',
+    example: '20000',
+  },
   'cni.conf_dir': {
     text: 'The first file in this folder, by name, is the network of pods. A change of the folder needs no restart.',
   },

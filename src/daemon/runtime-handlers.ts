@@ -58,6 +58,7 @@ function configuredHandler(name: string, config: Config, layout: Layout): Config
       ...(cgroupDriver === 'systemd' && { systemdCgroup: true }),
     },
     cgroupDriver,
+    ...(own.delete_timeout_ms !== undefined && { deleteMs: own.delete_timeout_ms }),
     options: {
       podAnnotations: own.pod_annotations ?? [],
       containerAnnotations: own.container_annotations ?? [],

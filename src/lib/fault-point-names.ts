@@ -14,6 +14,7 @@ export const faultPointNames = [
   'network:plugins-added',
   'network:attached',
   'run-sandbox:network-attached',
+  'run-sandbox:plugins-asked',
   'run-sandbox:shim-ready',
   'run-sandbox:made',
 
@@ -21,9 +22,12 @@ export const faultPointNames = [
   'shim-process:begun',
   'shim-process:listening',
 
+  'create-container:images-found',
   'create-container:recorded',
+  'image-volume:mounted',
   'create-container:rootfs-mounted',
   'create-container:configured',
+  'create-container:plugins-asked',
   'pod-init:started',
   'pod-init:pinned',
   'pod-init:recorded',
@@ -32,6 +36,7 @@ export const faultPointNames = [
   'create-container:made',
 
   'start-container:recorded',
+  'start-container:plugins-asked',
   'shim-start:begun',
   'shim-start:runtime-spawned',
   'shim-start:runtime-recorded',
@@ -84,6 +89,7 @@ export const faultPointNames = [
 
   'stop-sandbox:recorded',
   'stop-sandbox:containers-killed',
+  'stop-sandbox:plugins-told',
   'network:detachment-recorded',
   'network:plugins-deleted',
   'network:detached',
@@ -101,6 +107,8 @@ export const faultPointNames = [
   'download:received',
   'unpack:begun',
   'unpack:written',
+  'unpack-file:begun',
+  'unpack-file:written',
   'fetch-layer:unpacked',
   'fetch-layer:synced',
   'fetch-layer:renamed',

@@ -4,12 +4,10 @@ import { messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import type { Spec } from '../oci/runtime-spec.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { defaultDeleteMs } from './handlers.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { dropPreparedStart } from './prepare-start.ts'
-
-/** How long the OCI runtime may take to delete a container, in milliseconds. */
-const patienceMs = 20_000
 
 /**
  * Takes away the OCI runtime's state and the cgroup of a container that has ended; what is still in its cgroup is killed.
@@ -28,13 +26,13 @@ export function clearRuntime(parts: PodParts, container: ContainerRecord): Promi
 async function clear(parts: PodParts, container: ContainerRecord): Promise<void> {
   if (parts.containers.get(container.id)?.state.phase === 'created') return dropPreparedStart(parts, container)
   const sandbox = getSandbox(parts, container.sandboxId)
-  const { command, cgroupDriver, plainState } = parts.handlers.of(sandbox)
+  const { command, cgroupDriver, plainState, deleteMs = defaultDeleteMs } = parts.handlers.of(sandbox)
   const stateFolder = join(command.root, container.id)
   const runtimeIsNeeded = !plainState || hasPoststopHooks(parts.layout.container(container.id).bundle)
   try {
     const shim = await parts.shims.get(sandbox.shim)
     const request = { id: container.id, runtime: command, ...(!runtimeIsNeeded && { forgetOnly: true }) }
-    await shim.request('delete', request, AbortSignal.timeout(patienceMs))
+    await shim.request('delete', request, AbortSignal.timeout(deleteMs))
     // A runtime may say that it is done, and not be.
     if (!runtimeIsNeeded || existsSync(stateFolder)) await clearWithoutRuntime(parts, container, stateFolder)
   } catch (error) {

@@ -85,6 +85,7 @@ async function make(
   setStage('looking up its images')
   const image = await parts.images.use(imageReference(config))
   const volumes = await imageMounts(parts, config)
+  faultPoint('create-container:images-found')
   const id = newId()
   const layout = parts.layout.container(id)
   const handler = parts.handlers.of(sandbox)
@@ -144,6 +145,7 @@ async function make(
   const announced = { ...(parts.containers.get(id) as ContainerRecord), ...idsOf(user) }
   undo.add('tell NRI plugins that it is not to be', () => parts.nri.containerUndone(announced))
   const spec = await parts.nri.createContainer(announced, planned, handler.host)
+  faultPoint('create-container:plugins-asked')
   const adjusted = recordOfAdjusted(announced, planned, spec, handler.cgroupDriver)
   setStage('writing its bundle')
   // Not before the request is known to be good: what is refused changes nothing.

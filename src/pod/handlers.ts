@@ -6,12 +6,17 @@ import type { HandlerOptions } from '../oci/spec/input.ts'
 import type { RuntimeCommand } from '../state/runtime-command.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
 
+/** See {@link RuntimeHandler.deleteMs}. */
+export const defaultDeleteMs = 20_000
+
 /** A runtime handler as the operator configured it: the name that a RuntimeClass gives, and the OCI runtime behind it. */
 export interface RuntimeHandler {
   readonly name: string
   readonly command: RuntimeCommand
   readonly cgroupDriver: CgroupDriver
   readonly options: HandlerOptions
+  /** How long it may take to delete a container, in milliseconds; {@link defaultDeleteMs} when absent. */
+  readonly deleteMs?: number
   /** What the host and this runtime together can do. */
   readonly host: HostFacts
   /** All that the runtime keeps of a container that has ended are a folder below its root and the cgroup. */

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import type { ContainerConfig, Mount } from '../gen/cri_pb.ts'
 import type { MountableImage } from '../image/image.ts'
 import { BerthError, errnoOf, invalidArgument, messageOf } from '../lib/errors.ts'
+import { faultPoint } from '../lib/fault-point.ts'
 import { mountIdMapped } from '../linux/id-mapped-mount.ts'
 import { bindMountReadOnly } from '../linux/mount.ts'
 import { openPathInRoot } from '../linux/open-in-root.ts'
@@ -57,6 +58,7 @@ export function mountImageVolumes(
         const target = join(layout.volumes, String(index))
         mkdirSync(target, { recursive: true, mode: 0o711 })
         mountImage(image.layerDirs, target, join(layout.bundle, 'layers'), owner)
+        faultPoint('image-volume:mounted')
         return request.imageSubPath === '' ? target : folderInside(target, request.imageSubPath)
       })
       return [index, source]

@@ -154,6 +154,7 @@ async function make(
   const announced = { ...(parts.sandboxes.get(id) as SandboxRecord), ips }
   undo.add('tell NRI plugins that it is not to be', () => parts.nri.sandboxUndone(announced))
   await parts.nri.runSandbox(announced)
+  faultPoint('run-sandbox:plugins-asked')
   parts.warmup.expectAttach()
   setStage('waiting for its shim')
   await shimReady

@@ -61,6 +61,7 @@ async function askPlugins(parts: PodParts, container: ContainerRecord): Promise<
   try {
     faultPoint('start-container:recorded')
     await parts.nri.startContainer(getContainer(parts, container.id))
+    faultPoint('start-container:plugins-asked')
   } catch (error) {
     failed(parts, container, error)
   }

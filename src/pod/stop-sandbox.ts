@@ -35,6 +35,7 @@ export function stopKnownSandbox(parts: PodParts, sandbox: SandboxRecord, reason
       faultPoint('stop-sandbox:containers-killed')
       setStage('telling NRI plugins')
       await parts.nri.stopSandbox(sandbox)
+      faultPoint('stop-sandbox:plugins-told')
       stopInfraProcess(parts.layout.sandbox(sandbox.id))
       setStage('taking it off the network and clearing its cgroups')
       await Promise.all([

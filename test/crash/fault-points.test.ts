@@ -3,7 +3,14 @@ import { after, before, test } from 'node:test'
 import { faultPointNames } from '../../src/lib/fault-point-names.ts'
 import { messageOf } from '../../src/lib/errors.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
-import { buildImage, buildLayer, busyboxImage, busyboxItems, pushImage } from '../registry/image-builder.ts'
+import {
+  buildArtifact,
+  buildImage,
+  buildLayer,
+  busyboxImage,
+  busyboxItems,
+  pushImage,
+} from '../registry/image-builder.ts'
 import { allCases, type CrashCase, someCases } from './faults/cases.ts'
 import { CrashWorld } from './faults/crash-world.ts'
 import { type CaseResult, matrixOf } from './faults/matrix.ts'
@@ -31,6 +38,7 @@ before(async () => {
   await pushImage(registry.host, 'library/busybox', 'latest', busyboxImage())
   const greeting = buildLayer([{ name: 'greeting', data: 'hello\n' }])
   const layers = [buildLayer([...busyboxItems(), { name: 'of-the-crash-image', data: '' }]), greeting]
+  await pushImage(registry.host, 'library/artifact', 'latest', buildArtifact([{ title: 'file', data: 'hello\n' }]))
   await pushImage(registry.host, 'library/crash', 'latest', buildImage({ layers, config: { Cmd: ['/bin/sh'] } }))
 })
 after(() => registry.stop())
@@ -61,7 +69,7 @@ for (const [operation, group] of Map.groupBy(cases, ({ scenario }) => scenario.o
     // What fails spoils the place for the next one: that gets a new one.
     for (let left = group; left.length > 0; ) {
       await t.test(`from ${left[0]?.point}, ${left[0]?.victim}`, async (part) => {
-        const world = await CrashWorld.start(part, registry.host)
+        const world = await CrashWorld.start(part, registry.host, group[0]?.scenario.withPlugin)
         while (left.length > 0) {
           const [crash, ...rest] = left as [CrashCase, ...CrashCase[]]
           left = rest

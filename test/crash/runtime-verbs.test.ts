@@ -33,7 +33,7 @@ async function misbehavingRuntime(t: TestContext, boxed = false) {
   const start = () =>
     Berthd.start(t, {
       mirrors: { 'docker.io': registry.host },
-      config: { runtime: { runc: { path: runtime.path, sandbox_per_container: boxed } } },
+      config: { runtime: { runc: { path: runtime.path, sandbox_per_container: boxed, delete_timeout_ms: 2_000 } } },
     })
   return { runtime, start }
 }

@@ -22,7 +22,7 @@ export const repository = join(import.meta.dirname, '../..')
  * host-local's notes.
  */
 const lasting =
-  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|berth-keeper|^\d+ sleep 0\.02$|\/keeper\.json$/
+  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|harness\/installed-plugin\.ts|berth-keeper|^\d+ sleep 0\.02$|\/keeper\.json$/
 
 /**
  * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test

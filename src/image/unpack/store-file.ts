@@ -1,5 +1,6 @@
 import { chmodSync, closeSync, constants, fchmodSync, mkdirSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
+import { faultPoint } from '../../lib/fault-point.ts'
 import type { GrowingFile } from './growing-file.ts'
 import type { HashedBlob } from './hashed-blob.ts'
 import type { LayerUsage } from './layer-writer.ts'
@@ -30,11 +31,13 @@ export async function storeFile({ target, path }: FileTask, blob: HashedBlob): P
   const fd = openSync(join(folder, name), constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o644)
   let bytes = 0
   try {
+    faultPoint('unpack-file:begun')
     for (let piece = await blob.next(); piece; piece = await blob.next()) {
       for (let at = 0; at < piece.length; ) at += writeSync(fd, piece, at)
       bytes += piece.length
     }
     fchmodSync(fd, 0o644)
+    faultPoint('unpack-file:written')
   } finally {
     closeSync(fd)
   }

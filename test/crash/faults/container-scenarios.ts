@@ -40,6 +40,7 @@ export const startContainer: Scenario = {
   operation: 'StartContainer',
   points: [
     'start-container:recorded',
+    'start-container:plugins-asked',
     'shim-start:begun',
     'shim-start:runtime-spawned',
     'shim-start:runtime-recorded',

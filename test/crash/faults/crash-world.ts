@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
-import { readdirSync, readFileSync, readlinkSync, rmSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { TestContext } from 'node:test'
 import { ContainerState, PodSandboxState } from '../../../src/gen/cri_pb.ts'
 import { listMountPoints } from '../../../src/linux/mount-facts.ts'
-import { Berthd } from '../../harness/berthd.ts'
+import { Berthd, repository } from '../../harness/berthd.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { FaultFolder } from '../../harness/fault-folder.ts'
 import { differences, type MachineState, pidsOf } from '../../harness/machine-state.ts'
@@ -26,12 +26,16 @@ export class CrashWorld {
     this.client = client
   }
 
-  /** @param mirror the registry that stands in for docker.io; it has busybox */
-  static async start(t: TestContext, mirror: string): Promise<CrashWorld> {
+  /**
+   * @param mirror the registry that stands in for docker.io; it has busybox
+   * @param withPlugin an NRI plugin is installed, which gives containers the variable `INSTALLED`
+   */
+  static async start(t: TestContext, mirror: string, withPlugin = false): Promise<CrashWorld> {
     const faults = new FaultFolder()
     const berthd = await Berthd.start(t, { mirrors: { 'docker.io': mirror }, launcher: faults.launcher })
     // After berthd, which writes there, has ended: a step of the end that fails takes those after it along.
     t.after(() => faults[Symbol.dispose]())
+    if (withPlugin) await installPlugin(berthd)
     const client = new PodClient(berthd)
     t.after(() => client[Symbol.dispose]())
     const world = new CrashWorld(faults, berthd, client)
@@ -157,6 +161,15 @@ export class CrashWorld {
     // Connections of clients and to registries come and go, and SQLite opens its files when it needs them.
     return kinds.filter((kind) => kind !== 'socket' && !/\.db(-wal|-shm)?$/.test(kind)).sort()
   }
+}
+
+async function installPlugin(berthd: Berthd): Promise<void> {
+  const { nriPlugins, nriConfigs } = berthd.place
+  for (const folder of [nriPlugins, nriConfigs]) mkdirSync(folder, { recursive: true })
+  const script = `#!/bin/sh\nexec ${process.execPath} ${join(repository, 'test/harness/installed-plugin.ts')}\n`
+  writeFileSync(join(nriPlugins, '05-installed'), script, { mode: 0o755 })
+  writeFileSync(join(nriConfigs, 'installed.conf'), 'by the plugin')
+  await berthd.restart()
 }
 
 /** The first state that is the same twice: a process that the neighbour is about to start looks like itself for a moment. */

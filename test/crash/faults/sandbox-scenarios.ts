@@ -33,6 +33,7 @@ export const runPodSandbox: Scenario = {
     'network:plugins-added',
     'network:attached',
     'run-sandbox:network-attached',
+    'run-sandbox:plugins-asked',
     'run-sandbox:shim-ready',
     'run-sandbox:made',
   ],
@@ -60,6 +61,7 @@ export const stopPodSandbox: Scenario = {
     'stop-container:killed',
     'stop-container:ended',
     'stop-sandbox:containers-killed',
+    'stop-sandbox:plugins-told',
     'network:detachment-recorded',
     'network:plugins-deleted',
     'network:detached',
@@ -109,9 +111,11 @@ export const removePodSandbox: Scenario = {
 export const createContainer: Scenario = {
   operation: 'CreateContainer',
   points: [
+    'create-container:images-found',
     'create-container:recorded',
     'create-container:rootfs-mounted',
     'create-container:configured',
+    'create-container:plugins-asked',
     'pod-init:started',
     'pod-init:pinned',
     'pod-init:recorded',

@@ -12,6 +12,8 @@ export interface Scenario {
   readonly operation: string
   /** In the order in which they are passed. */
   readonly points: readonly FaultPointName[]
+  /** An NRI plugin is installed. */
+  readonly withPlugin?: true
   /** Another shim is there afterwards, of which berthd holds other things than of the one before. */
   readonly replacesShim?: true
   /** Victims that make no sense at a point, with the reason. */

@@ -10,7 +10,8 @@ import {
   stopGracefully,
   takeOver,
 } from './container-scenarios.ts'
-import { pullImage } from './image-scenarios.ts'
+import { createWithVolumes, pullArtifact, pullImage, removeWithVolumes } from './image-scenarios.ts'
+import { pluginScenarios } from './plugin-scenarios.ts'
 import { createContainer, removePodSandbox, runPodSandbox, stopPodSandbox } from './sandbox-scenarios.ts'
 import type { Scenario } from './scenario.ts'
 
@@ -26,12 +27,15 @@ export const inTurns: ReadonlySet<Scenario> = new Set([
   removeContainer,
   stopPodSandbox,
   removePodSandbox,
+  createWithVolumes,
 ])
 
 export const scenarios: readonly Scenario[] = [
   pullImage,
+  pullArtifact,
   runPodSandbox,
   createContainer,
+  createWithVolumes,
   startContainer,
   takeOver,
   execSync,
@@ -42,6 +46,8 @@ export const scenarios: readonly Scenario[] = [
   stopGracefully,
   kill,
   removeContainer,
+  removeWithVolumes,
   stopPodSandbox,
   removePodSandbox,
+  ...pluginScenarios,
 ]
