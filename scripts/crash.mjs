@@ -9,8 +9,16 @@ import { spawnSync } from 'node:child_process'
 import { delimiter, dirname } from 'node:path'
 import { fail, findNode, root, setup } from './setup.mjs'
 
+const help = `npm run crash -- [words]
+  Runs the cases whose "operation point victim" has all the words; all cases without any.
+  Victims: berthd, shim, both, error. Points: src/lib/fault-point-names.ts. Operations are in the first column of the matrix.`
+
 try {
   const words = process.argv.slice(2)
+  if (words.some((word) => word === '--help' || word === '-h')) {
+    console.log(help)
+    process.exit(0)
+  }
   await setup({ tests: true })
   const node = findNode()
   const result = spawnSync(node, ['test/crash/fault-points.test.ts'], {

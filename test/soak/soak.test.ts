@@ -31,6 +31,7 @@ test('pods come and go while daemons are killed', { timeout }, async (t) => {
   using client = new PodClient(berthd)
   await client.pull()
   const before = berthd.snapshot()
+  t.diagnostic(`at the start: ${footprints(berthd)}`)
   const killer = new Killer(berthd, client, killEvery)
   const outcome = await soak(client, {
     until: Date.now() + seconds * 1000,
