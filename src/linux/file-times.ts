@@ -8,6 +8,16 @@ const AT_SYMLINK_NOFOLLOW = 0x100
  * Node's own calls take seconds as a double, which loses a few hundred. `path` is text or bytes that end with a NUL.
  */
 export function setFileTimes(path: string | Uint8Array, nanoseconds: bigint): void {
+  check(libc.utimensat(AT_FDCWD, path, timesOf(nanoseconds), AT_SYMLINK_NOFOLLOW), 'utimensat', String(path))
+}
+
+/** As {@link setFileTimes}, of an open file. */
+export function setOpenFileTimes(fd: number, nanoseconds: bigint): void {
+  check(libc.futimens(fd, timesOf(nanoseconds)), 'futimens')
+}
+
+/** Two `struct timespec` of the same time. */
+function timesOf(nanoseconds: bigint): Buffer {
   let seconds = nanoseconds / 1_000_000_000n
   let rest = nanoseconds % 1_000_000_000n
   if (rest < 0n) {
@@ -19,5 +29,5 @@ export function setFileTimes(path: string | Uint8Array, nanoseconds: bigint): vo
     times.writeBigInt64LE(BigInt.asIntN(64, seconds), at)
     times.writeBigInt64LE(rest, at + 8)
   }
-  check(libc.utimensat(AT_FDCWD, path, times, AT_SYMLINK_NOFOLLOW), 'utimensat', String(path))
+  return times
 }

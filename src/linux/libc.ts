@@ -41,6 +41,7 @@ export const libc = {
   lgetxattr: lib.func('long lgetxattr(const char *path, const char *name, void *value, size_t size)'),
   llistxattr: lib.func('long llistxattr(const char *path, void *list, size_t size)'),
   utimensat: lib.func('int utimensat(int dirfd, const char *path, const void *times, int flags)'),
+  futimens: lib.func('int futimens(int fd, const void *times)'),
   syncfs: lib.func('int syncfs(int fd)'),
   sync_file_range: lib.func('int sync_file_range(int fd, int64 offset, int64 length, uint flags)'),
   splice: lib.func('long splice(int from, void *from_offset, int to, void *to_offset, size_t length, uint flags)'),

@@ -6,10 +6,10 @@ import type { LayersUnderWay } from './layers-under-way.ts'
 export type Compression = 'gzip' | 'zstd' | 'none'
 
 /** What decompressed pieces have at most, in bytes. */
-const pieceSize = 512 * 1024
+const pieceSize = 1024 * 1024
 
 /** So many pieces are made before they are asked for: some take long to use (many small files), others no time. */
-const piecesAhead = 8
+const piecesAhead = 4
 
 /** How a layer is compressed, by its first bytes: media types are often wrong, and Docker and containerd look here too. */
 export function detectCompression(start: Buffer): Compression {

@@ -83,7 +83,7 @@ const longestWait = 1000
  * The reader's side: every byte from the start, each piece good until the next is asked for. Throws {@link AbandonedError}
  * when the writer gives up.
  */
-export async function* readGrowingFile(file: GrowingFile, chunkSize = 256 * 1024): AsyncGenerator<Buffer> {
+export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024): AsyncGenerator<Buffer> {
   const slots = new BigInt64Array(file.shared)
   // Opened when there is something to read: before that the file may not exist yet.
   let fd: number | undefined

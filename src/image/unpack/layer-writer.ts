@@ -14,7 +14,7 @@ import {
 } from 'node:fs'
 import { errnoOf } from '../../lib/errors.ts'
 import { makeDevice, makePipeNode } from '../../linux/device.ts'
-import { setFileTimes } from '../../linux/file-times.ts'
+import { setFileTimes, setOpenFileTimes } from '../../linux/file-times.ts'
 import { beginWriting } from '../../linux/sync-filesystem.ts'
 import { setXattr } from '../../linux/xattr.ts'
 import { aufsPrefix, layerComponents, opaqueWhiteout, whiteoutPrefix } from './layer-path.ts'
@@ -99,11 +99,11 @@ export class LayerWriter implements TarSink {
       // After chown, which takes setuid, setgid and capabilities away.
       fchmodSync(file.fd, file.entry.mode)
       this.#attributes(file.path, file.entry)
+      setOpenFileTimes(file.fd, file.entry.mtime)
       if (file.entry.size >= worthWritingEarly) beginWriting(file.fd)
     } finally {
       closeSync(file.fd)
     }
-    this.#times(file.path, file.entry.mtime)
   }
 
   /** The path of the file that data is being written to, relative, one character a byte. */

@@ -11,7 +11,7 @@ import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.t
 import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
 
-/** After so many bytes the event loop gets a turn, in which the next piece is given to the thread that decompresses. */
+/** After so many bytes the event loop gets a turn, in which the threads that decompress and hash are given what comes next. */
 const betweenTurns = 128 * 1024
 
 export interface TarTask {
@@ -100,8 +100,9 @@ async function extract(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay
       else diffHash.updateHere(piece)
     }
     for await (const piece of decompress(() => blob.next(), hash, underWay)) {
-      for (let at = 0; at < piece.length; at += betweenTurns) {
-        tar.push(piece.subarray(at, at + betweenTurns))
+      const part = underWay.leaveCpus ? betweenTurns : piece.length
+      for (let at = 0; at < piece.length; at += part) {
+        tar.push(piece.subarray(at, at + part))
         await nextTurn()
       }
     }
