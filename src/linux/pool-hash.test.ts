@@ -3,11 +3,15 @@ import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { PoolHash } from './pool-hash.ts'
 
-test('the same as of node:crypto, whatever the pieces', async () => {
+test('the same as of node:crypto, whatever the pieces and the thread', async () => {
   for (const algorithm of ['sha256', 'sha512']) {
     const bytes = randomBytes(300_000)
     const hash = new PoolHash(algorithm)
-    for (let at = 0; at < bytes.length; at += 70_001) await hash.update(bytes.subarray(at, at + 70_001))
+    for (let at = 0; at < bytes.length; at += 70_001) {
+      const piece = bytes.subarray(at, at + 70_001)
+      if (at % 2 === 0) await hash.update(piece)
+      else hash.updateHere(piece)
+    }
     assert.equal(hash.digest(), createHash(algorithm).update(bytes).digest('hex'))
     hash.close()
     hash.close()

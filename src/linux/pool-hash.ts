@@ -35,7 +35,7 @@ export class PoolHash {
     if (openSsl.init(this.#context, type, null) !== 1) throw new Error(`OpenSSL cannot make ${algorithm} hashes`)
   }
 
-  /** Takes bytes, which nobody may change until this has resolved; nor may this or {@link updateHere} be called before. */
+  /** Takes bytes, which nobody may change until this has resolved; nor may this, or {@link updateHere}, be called again before. */
   async update(bytes: Buffer): Promise<void> {
     if (this.#fallback) {
       this.#fallback.update(bytes)
