@@ -24,7 +24,7 @@ test('berth why names the cause', { timeout: 120_000 }, async (t) => {
     }
     const causes: readonly (readonly [string, RegExp])[] = [
       ['docker.io/library/secret:1', /why +registry: the registry wants credentials/],
-      ['docker.io/library/nowhere:1', /why +registry: the registry has no such image/],
+      [`${registry.host}/library/nowhere:1`, /why +registry: the registry has no such image/],
       ['docker.io/library/refused:1', /why +image policy: the signature policy/],
       ['docker.io/library/altered:1', /why +registry: what the registry sent is not what the digests/],
       // Nobody listens on port 1.
