@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { parse, stringify, type TomlTable } from 'smol-toml'
 import type { Config } from '../../src/config/config.ts'
@@ -23,7 +24,11 @@ test('the configuration of a berthd that runs: by itself, at SIGHUP, at a comman
   const write = (keys: TomlTable) => replace(stringify({ ...first, ...keys }))
   const status = async () => {
     const { info } = await client.runtime.status({ verbose: true })
-    return JSON.parse(info['info'] ?? '') as { config: Config; configReading: ConfigReading }
+    return JSON.parse(info['info'] ?? '') as {
+      config: Config
+      configReading: ConfigReading
+      network: { ready: boolean }
+    }
   }
   const becomes = (what: string, isSo: (now: Awaited<ReturnType<typeof status>>) => boolean) =>
     eventually(what, async () => isSo(await status()) || undefined)
@@ -45,9 +50,17 @@ test('the configuration of a berthd that runs: by itself, at SIGHUP, at a comman
   const refused = await reload()
   assert.match(`${refused.exitCode} ${refused.stderr}`, /^1 berth: default_runtime: no runtime handler "nothing"/)
 
+  write({ pids_limit: 7, image: { pinned: ['Not A Name'] } })
+  assert.match((await reload()).stderr, /invalid image reference "Not A Name"/)
+
+  // The network of the pods that come is another, and the node is told so.
+  write({ cni: { conf_dir: join(berthd.place.folder, 'no-network') } })
+  await becomes('the network is not ready', ({ network }) => !network.ready)
+
   write({ pids_limit: 9, log_level: 'warn' })
   assert.equal((await reload()).stdout, `${configFile} is in force.\n`)
   const { config, configReading } = await status()
+  await becomes('the network is ready again', ({ network }) => network.ready)
   assert.deepEqual([config.pids_limit, config.log_level, config.runtime], [9, 'warn', {}])
   assert.deepEqual([configReading.needsRestart, configReading.error], [[], undefined])
   await client.removeSandbox(podSandboxId)

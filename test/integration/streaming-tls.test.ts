@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { PassThrough } from 'node:stream'
 import { text } from 'node:stream/consumers'
 import { after, before, type TestContext, test } from 'node:test'
+import { connect } from 'node:tls'
 import { promisify } from 'node:util'
 import { Exec, KubeConfig, type V1Status } from '@kubernetes/client-node'
 import { startApiServer } from '../harness/api-server.ts'
@@ -13,7 +15,7 @@ import { tryBerth } from '../harness/cli.ts'
 import { streamingPod } from '../harness/streaming-pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
 import { busyboxImage, pushImage } from '../registry/image-builder.ts'
-import { testCertificate } from '../registry/test-certificate.ts'
+import { renewedCertificate, testCertificate } from '../registry/test-certificate.ts'
 
 /** The streaming server with a certificate, and with one that its clients must show. */
 let registry: DockerRegistry
@@ -38,6 +40,15 @@ async function setUp(t: TestContext, { clientCa }: { readonly clientCa: boolean 
   return { ...set, cert, key }
 }
 
+/** Of the certificate that a server shows. */
+async function subjectAt({ hostname, port }: URL): Promise<string | undefined> {
+  const socket = connect({ host: hostname, port: Number(port), rejectUnauthorized: false })
+  await once(socket, 'secureConnect')
+  const { subject } = socket.getPeerCertificate()
+  socket.destroy()
+  return subject.CN as string
+}
+
 /** Whether crictl of cri-tools is on this machine. */
 async function hasCrictl(): Promise<boolean> {
   return run('crictl', ['--version']).then(
@@ -53,6 +64,19 @@ test('https URLs are served to berth, through a proxy, and to crictl', options, 
   const { endpoint } = set.berthd
   const exec = (...args: string[]) => tryBerth(endpoint, ['exec', ...args, set.container, 'echo', 'over TLS'])
   assert.deepEqual(await exec(), { exitCode: 0, stdout: 'over TLS\n', stderr: '' })
+  assert.deepEqual(await exec('--tls-ca', set.cert), { exitCode: 0, stdout: 'over TLS\n', stderr: '' })
+
+  // A renewed certificate is served after a reload, and not before both of its files are there.
+  const shownNow = () => subjectAt(new URL(url))
+  const reload = () => tryBerth(endpoint, ['config', 'reload'])
+  assert.equal(await shownNow(), 'berth test registry')
+  writeFileSync(set.cert, renewedCertificate.cert)
+  const refused = await reload()
+  assert.match(`${refused.exitCode} ${refused.stderr}`, /^1 .*tls_key .*cannot be used: .*they must be PEM/)
+  assert.equal(await shownNow(), 'berth test registry')
+  writeFileSync(set.key, renewedCertificate.key)
+  assert.equal((await reload()).exitCode, 0)
+  assert.equal(await shownNow(), 'berth renewed')
   assert.deepEqual(await exec('--tls-ca', set.cert), { exitCode: 0, stdout: 'over TLS\n', stderr: '' })
 
   const config = new KubeConfig()
