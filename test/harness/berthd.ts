@@ -17,12 +17,20 @@ import {
 
 export const repository = join(import.meta.dirname, '../..')
 
-/**
- * What lives as long as berthd does, or comes and goes in a container that prints all the time: the records, the logs, itself and its shims, the folders that hold those of the pods,
- * host-local's notes.
- */
-const lasting =
-  /\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|\/(sandboxes|containers|oci|oci\/\w+|shims|records|records\/\w+)\/$|\/records\/(images|layers)\/|\/addresses\/\w+\/(lock|last_reserved_ip.*)?$|(daemon|shim)\/main\.ts|harness\/installed-plugin\.ts|berth-keeper|^\d+ sleep 0\.02$|\/keeper\.json$/
+/** What lives as long as berthd does, or comes and goes in a container that prints all the time. */
+const lasting = new RegExp(
+  [
+    // The records, the logs, and the folders that hold those of the pods.
+    String.raw`\.(db|sqlite)(-\w+)?$|\.(log|lock|sock)$|/keeper\.json$`,
+    String.raw`/(sandboxes|containers|oci|oci/\w+|shims|records|records/\w+)/$|/records/(images|layers)/`,
+    // host-local's notes.
+    String.raw`/addresses/\w+/(lock|last_reserved_ip.*)?$`,
+    // berthd itself and what it starts for all pods.
+    String.raw`(daemon|shim)/main\.ts|harness/installed-plugin\.ts|berth-keeper`,
+    // A shell that is about to start something looks like itself for a moment.
+    String.raw`^\d+ (sleep 0\.02$|/bin/sh -c : neighbour;)`,
+  ].join('|'),
+)
 
 /**
  * A private berthd, run from the source, with its own folders, socket, bridge, subnet and cgroup parent. When the test
