@@ -25,6 +25,13 @@ test('berth config: the defaults, a check, what is in force and why', async () =
     notes,
     /^# \/f is refused, .*: it is no TOML\n# not in force until .* restarted: root, nri\.socket\ncgroup_parent = /,
   )
+  const { stdout: diagnoses } = await set.berth(
+    'doctor',
+    '--offline',
+    '-o',
+    'jsonpath={.diagnoses[?(@.check=="configuration in force")].found}',
+  )
+  assert.match(diagnoses, /^\/f is refused, .*: it is no TOML not in force .*: root, nri\.socket$/m)
   const bad = await set.berth('config', 'check', set.file('bad.toml', 'tracee = true\n'))
   assert.match(`${bad.code} ${bad.stderr}`, /^1 berth: .*bad\.toml is not valid: tracee: .*did you mean "trace"\?/)
   const none = await set.berth('config', 'check', '/nowhere.toml')
