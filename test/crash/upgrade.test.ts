@@ -136,9 +136,12 @@ async function assertEnds({ client }: Versions, { pod, counter, created }: Pod):
 
 test('pods of an old build and its shim under this one', options, async (t) => {
   const world = await versions(t)
-  const old = await world.startOld(oldest)
-  if (old !== undefined) return t.skip(old)
+  const missing = await world.startOld(oldest)
   const pod = await runPod(world, 'early')
+  if (missing !== undefined) {
+    t.diagnostic(`${missing}; a pod of this build, with records as the first version wrote them, stands for its pods`)
+    await rewriteRecords(world)
+  }
   await world.startThis()
   await assertTakenOver(world, pod, 'early')
   await assertEnds(world, pod)
@@ -163,12 +166,10 @@ test('a shim of this build takes over from an old one; back to the old build wit
   await world.berthd.assertAsAt(world.empty)
 })
 
-/** What `npm test` has where the history is not here. */
-test('records as the first version wrote them', options, async (t) => {
-  const world = await versions(t)
-  const pod = await runPod(world, 'early')
-  await world.berthd.stop()
-  const { root, state } = world.berthd.place
+/** Ends berthd, and leaves its records as the first version wrote them. */
+async function rewriteRecords({ berthd }: Versions): Promise<void> {
+  await berthd.stop()
+  const { root, state } = berthd.place
   rmSync(join(state, 'records'), { recursive: true })
   const database = new DatabaseSync(join(root, 'berth.db'))
   // The OCI runtime of a pod was not kept, and writes were not counted.
@@ -178,8 +179,4 @@ test('records as the first version wrote them', options, async (t) => {
   }
   database.exec('DROP TABLE facts')
   database.close()
-  await world.startThis()
-  await assertTakenOver(world, pod, 'early')
-  await assertEnds(world, pod)
-  await world.berthd.assertAsAt(world.empty)
-})
+}
