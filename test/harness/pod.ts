@@ -8,7 +8,6 @@ import {
   type PodSandboxConfig,
   PodSandboxConfigSchema,
 } from '../../src/gen/cri_pb.ts'
-import type { Berthd } from './berthd.ts'
 import { eventually } from './eventually.ts'
 
 /** Where the tests' image is, once {@link PodClient.pull} has run. */
@@ -17,12 +16,18 @@ export const testImage = 'docker.io/library/busybox:latest'
 type SandboxChange = Exclude<MessageInitShape<typeof PodSandboxConfigSchema>, PodSandboxConfig>
 type ContainerChange = Exclude<MessageInitShape<typeof ContainerConfigSchema>, ContainerConfig>
 
+/** A runtime that serves, and a folder for the logs of its pods. */
+export interface Served {
+  readonly endpoint: string
+  readonly place: { readonly folder: string }
+}
+
 /** What tests do with pods again and again, through the typed client. */
 export class PodClient implements Disposable {
-  readonly #berthd: Berthd
+  readonly #berthd: Served
   #client: CriConnection
 
-  constructor(berthd: Berthd) {
+  constructor(berthd: Served) {
     this.#berthd = berthd
     this.#client = connect(berthd.endpoint)
   }

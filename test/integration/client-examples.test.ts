@@ -1,13 +1,15 @@
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { globSync, readdirSync, readFileSync } from 'node:fs'
+import { globSync, mkdtempDisposableSync, readdirSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { test } from 'node:test'
 import { attach, connect, containerLogs, exec, portForward } from '../../src/client/index.ts'
 import { repository } from '../harness/berthd.ts'
-import { type Conformance, conformance } from '../harness/conformance.ts'
+import { conformance } from '../harness/conformance.ts'
+import { PodClient, type Served } from '../harness/pod.ts'
 
 const examples = join(repository, 'examples/client')
 
@@ -36,10 +38,31 @@ test('berth/client, built: its types, and its examples on a private berthd', { t
   })
 
   const place = await conformance(t)
-  await place.part('examples and streams', () => tryAll(place))
+  await place.part('examples and streams', () => tryAll(place.berthd, place.client))
 })
 
-async function tryAll({ berthd, client }: Conformance): Promise<void> {
+/** The endpoint of another runtime, which can pull docker.io/library/busybox:latest. */
+const other = process.env.BERTH_TESTS_CRI_ENDPOINT
+
+test('berth/client: its examples on another runtime', {
+  timeout: 100_000,
+  skip: !other && 'BERTH_TESTS_CRI_ENDPOINT names no other runtime',
+}, async () => {
+  using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-client-'))
+  const served = { endpoint: other ?? '', place: { folder: folder.path } }
+  using client = new PodClient(served)
+  await client.pull()
+  const { items: before } = await client.runtime.listPodSandbox({})
+  try {
+    await tryAll(served, client)
+  } finally {
+    const { items } = await client.runtime.listPodSandbox({})
+    const own = items.filter(({ id }) => !before.some((sandbox) => sandbox.id === id))
+    for (const { id } of own) await client.removeSandbox(id)
+  }
+})
+
+async function tryAll(berthd: Served, client: PodClient): Promise<void> {
   const run = async (name: string, args: readonly string[], input = '') => {
     const child = spawn(process.execPath, [join(examples, `${name}.ts`), ...args], {
       env: { ...process.env, CONTAINER_RUNTIME_ENDPOINT: berthd.endpoint },
@@ -62,7 +85,7 @@ async function tryAll({ berthd, client }: Conformance): Promise<void> {
   await client.runtime.startContainer({ containerId: id })
   using cri = connect(berthd.endpoint)
 
-  assert.match((await run('pods', [])).said, /^berth .*\n[\s\S]*: SANDBOX_READY\n {2}\S+: CONTAINER_RUNNING\n/)
+  assert.match((await run('pods', [])).said, /^\S+ .*\n[\s\S]*: SANDBOX_READY\n {2}\S+: CONTAINER_RUNNING\n/)
   assert.deepEqual(await run('exec', [id, 'sh', '-c', 'cat; exit 3'], 'in\n'), {
     said: 'in\n',
     errors: '',
