@@ -10,6 +10,7 @@
 import { spawnSync } from 'node:child_process'
 import {
   chmodSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -66,6 +67,7 @@ export async function build() {
   emitTypes()
   rmSync(dist, { recursive: true, force: true })
   renameSync(next, dist)
+  warmCompileCache()
   writeFileSync(stamp, '')
   // As old as the start of the build: a source that was saved meanwhile counts as newer.
   utimesSync(stamp, started, started)
@@ -87,6 +89,12 @@ async function bundle(entryPoints, options) {
     logLevel: 'warning',
     ...options,
   })
+}
+
+/** Node keeps what V8 makes of a program in this folder when the program ends; the launchers in bin/ name it. */
+function warmCompileCache() {
+  mkdirSync(join(dist, '.cache'))
+  for (const name of ['berthd', 'berth']) spawnSync(join(root, 'bin', name), ['--version'])
 }
 
 /** The declarations of berth/client, in dist/types. */
