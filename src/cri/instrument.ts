@@ -3,7 +3,7 @@ import { type Metadata, status } from '@grpc/grpc-js'
 import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { rootSpan } from '../lib/span.ts'
-import type { Calls } from '../observe/calls.ts'
+import type { Call, Calls } from '../observe/calls.ts'
 import type { Happenings } from '../observe/own/happenings.ts'
 import type { Traces } from '../observe/traces.ts'
 import { grpcStatus } from './status-code.ts'
@@ -40,8 +40,8 @@ export async function instrument<T>(
     happenings.calls.observe([name], ms / 1000)
     return Math.round(ms)
   }
-  const fields = { rpc: name, ...about }
   const call = isRemembered(name) ? calls.begin(name, request) : undefined
+  const fields = { rpc: name, ...about, ...(call && namesIn(call)) }
   const isExported = traces.isExported(sampled)
   let result: T | undefined
   try {
@@ -59,7 +59,7 @@ export async function instrument<T>(
     const ms = took()
     if (call) calls.succeeded(call)
     if (quiet.test(name)) log.debug({ ...fields, ms }, name)
-    else log.info({ ...fields, ms }, name)
+    else log.info({ ...fields, ...subject(result as object | undefined), ms }, name)
     return answer
   } catch (error) {
     const failure = grpcStatus(error)
@@ -70,6 +70,14 @@ export async function instrument<T>(
     const stack = error instanceof BerthError ? undefined : (error as Error | undefined)?.stack
     log.warn({ ...fields, ms, code: status[failure.code], error: failure.details, stack }, `${name} failed`)
     throw Object.assign(new Error(failure.details), failure)
+  }
+}
+
+/** The names behind the ids, for the log. */
+function namesIn({ pod, container }: Call): Record<string, string> {
+  return {
+    ...(pod && { pod: `${pod.namespace}/${pod.name}` }),
+    ...(container !== undefined && { containerName: container }),
   }
 }
 
