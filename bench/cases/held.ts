@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type Process, programOf } from '../machine/processes.ts'
 import { memoryOf, runtimeProcesses, runtimeSecondsOf } from '../machine/runtime-usage.ts'
-import type { Bench, Case } from '../run/bench.ts'
+import { type Bench, type Case, pauseBetweenTurns } from '../run/bench.ts'
 import type { Endpoint } from '../run/endpoint.ts'
 import type { Metric } from '../run/measurements.ts'
 import { median } from '../statistics.ts'
@@ -77,6 +77,7 @@ async function measureUp(
 ): Promise<number[]> {
   const values: number[] = []
   for (let at = 0; at < Math.min(options.rounds, mostExtraPods); at++) {
+    await sleep(pauseBetweenTurns)
     const pod = await podUp(endpoint, { name: `${podPrefix}${endpoint.name}-extra-${level}-${at}`, folder })
     const { runPodSandbox, createContainer, startContainer } = pod.times
     values.push(runPodSandbox + createContainer + startContainer)

@@ -28,7 +28,7 @@ export interface Case {
  * What one turn leaves to be done is not to weigh on the next: by the kernel, which takes namespaces and veths down in the
  * background, or by the runtime (Berth attaches a network for the next pod). Milliseconds.
  */
-const pauseBetweenTurns = 500
+export const pauseBetweenTurns = 500
 
 /** Runs the same for each endpoint in turn, `rounds` times: A B C A B C. */
 export async function interleaved(
