@@ -7,7 +7,7 @@ import { listMountPoints } from '../../../src/linux/mount-facts.ts'
 import { Berthd, repository } from '../../harness/berthd.ts'
 import { eventually } from '../../harness/eventually.ts'
 import { FaultFolder } from '../../harness/fault-folder.ts'
-import { type MachineState, pidsOf } from '../../harness/machine-state.ts'
+import { differences, type MachineState, pidsOf } from '../../harness/machine-state.ts'
 import { PodClient } from '../../harness/pod.ts'
 
 /** A berthd with fault points, and a pod whose container prints numbers, which must not notice anything. */
@@ -45,7 +45,7 @@ export class CrashWorld {
     world.#neighbour = await client.runContainer(world.#pod, client.containerConfig('counter', script))
     world.#neighbourLog = (await client.status(world.#neighbour)).logPath
     await world.neighbourGoesOn()
-    world.#empty = berthd.snapshot()
+    world.#empty = await steady(() => berthd.snapshot())
     return world
   }
 
@@ -170,6 +170,21 @@ async function installPlugin(berthd: Berthd): Promise<void> {
   writeFileSync(join(nriPlugins, '05-installed'), script, { mode: 0o755 })
   writeFileSync(join(nriConfigs, 'installed.conf'), 'by the plugin')
   await berthd.restart()
+}
+
+/**
+ * The first state that is the same twice: what the neighbour starts has no command line for a moment at its beginning and its
+ * end, and would be missed afterwards.
+ */
+async function steady(look: () => MachineState): Promise<MachineState> {
+  let last = look()
+  await eventually('nothing changes', () => {
+    const now = look()
+    const same = differences(last, now).length === 0
+    last = now
+    return same || undefined
+  })
+  return last
 }
 
 function descriptorsOf(pid: number): string[] {
