@@ -1,9 +1,27 @@
 import assert from 'node:assert/strict'
 import { afterEach, describe, it } from 'node:test'
-import { adoptSpans, isTraced, openSpan, rootSpan, type Span, span, switchTracing } from './span.ts'
+import { adoptSpans, apart, isTraced, openSpan, rootSpan, type Span, span, switchTracing } from './span.ts'
 
 describe('spans', () => {
   afterEach(() => switchTracing(false))
+
+  it('do not hold what was set going apart from them', async () => {
+    switchTracing(true)
+    let root: Span | undefined
+    const later = Promise.withResolvers<void>()
+    await rootSpan(
+      'call',
+      (ended) => {
+        root = ended
+      },
+      async () => {
+        apart(() => setImmediate(() => later.resolve(span('another matter', () => {}))))
+        span('inside', () => {})
+        await later.promise
+      },
+    )
+    assert.deepEqual(names(root), ['call', ['inside']])
+  })
 
   it('form a tree of what was done inside what', async () => {
     switchTracing(true)

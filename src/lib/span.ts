@@ -54,6 +54,11 @@ export function isTraced(): boolean {
   return storage?.getStore() !== undefined
 }
 
+/** Calls `begin`, which sets something going that is no part of the trace under way, though it began during it. */
+export function apart<T>(begin: () => T): T {
+  return storage ? storage.exit(begin) : begin()
+}
+
 /** Adds what another process measured to the part under way. */
 export function adoptSpans(spans: readonly Span[]): void {
   storage?.getStore()?.children.push(...spans)

@@ -83,6 +83,9 @@ export interface AttachRequest {
   readonly annotations?: Readonly<Record<string, string>>
 }
 
+/** What of it the pod decides. */
+export type PodAttachRequest = Omit<AttachRequest, 'sandboxId' | 'netnsPath'>
+
 export interface HostPort {
   readonly protocol: 'tcp' | 'udp' | 'sctp'
   readonly containerPort: number

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.ts'
+import { apart } from '../lib/span.ts'
 import { unmount } from '../linux/mount.ts'
 import type { PodParts } from './parts.ts'
 import { releaseSandboxMounts, removeSandboxFolder, sandboxMounts } from './sandbox-files.ts'
@@ -24,7 +25,7 @@ export async function releaseNetwork(parts: PodParts, sandboxId: string): Promis
   } catch (error) {
     const message = 'the network of a sandbox is not released yet; that is repeated until it is'
     parts.log.warn({ sandbox: sandboxId, error: messageOf(error) }, message)
-    if (repeats.size < maxRepeats) void repeat(parts, sandboxId)
+    if (repeats.size < maxRepeats) void apart(() => repeat(parts, sandboxId))
   }
 }
 

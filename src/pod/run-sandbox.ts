@@ -6,7 +6,7 @@ import { newId } from '../lib/ids.ts'
 import { UndoStack } from '../lib/undo.ts'
 import { parentPath } from '../linux/cgroup/names.ts'
 import { podBandwidth } from '../network/bandwidth.ts'
-import type { AttachRequest, HostPort } from '../network/port.ts'
+import type { HostPort, PodAttachRequest } from '../network/port.ts'
 import { podNamespaces } from '../oci/spec/namespaces.ts'
 import { podSysctls } from '../oci/spec/sysctls.ts'
 import type { SetStage } from '../state/operations.ts'
@@ -172,11 +172,7 @@ function requireNetwork(parts: PodParts): void {
 }
 
 /** What the network is told about the pod. */
-function attachRequest(
-  config: PodSandboxConfig,
-  ports: readonly HostPort[],
-  cgroup: string,
-): Omit<AttachRequest, 'sandboxId' | 'netnsPath'> {
+function attachRequest(config: PodSandboxConfig, ports: readonly HostPort[], cgroup: string): PodAttachRequest {
   const { name, namespace, uid } = sandboxMetadata(config)
   const dns = podDns(config)
   const bandwidth = podBandwidth(config.annotations)
@@ -195,7 +191,7 @@ function attachRequest(
 async function attach(
   parts: PodParts,
   sandboxId: string,
-  request: ReturnType<typeof attachRequest>,
+  request: PodAttachRequest,
   ready: Promise<void>,
 ): Promise<readonly string[]> {
   const netnsPath = parts.layout.sandbox(sandboxId).netns

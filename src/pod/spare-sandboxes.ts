@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { messageOf } from '../lib/errors.ts'
 import { newId } from '../lib/ids.ts'
 import type { Logger } from '../lib/log.ts'
+import { apart } from '../lib/span.ts'
 import { Tally } from '../lib/tally.ts'
-import type { AttachRequest, NetworkPort } from '../network/port.ts'
+import type { NetworkPort, PodAttachRequest } from '../network/port.ts'
 import type { Operations } from '../state/operations.ts'
 import type { Layout } from './layout.ts'
 import { removeSandboxFolder } from './sandbox-files.ts'
@@ -15,11 +16,8 @@ const quietMs = 200
 /** How long the end of berthd may wait for spares to be removed, in milliseconds; the next start removes the rest. */
 const closeMs = 3000
 
-/** What of {@link AttachRequest} the pod decides. */
-type PodRequest = Omit<AttachRequest, 'sandboxId' | 'netnsPath'>
-
 /** A request that any pod would make; what does not suit it is of use to none. */
-const anyPod: PodRequest = { podNamespace: '', podName: '', podUid: '' }
+const anyPod: PodAttachRequest = { podNamespace: '', podName: '', podUid: '' }
 
 export interface SpareSandboxesOptions {
   /** How many to keep; 0 for none. Asked again each time; a change may come with {@link SpareSandboxes.fillSoon}. */
@@ -64,7 +62,7 @@ export class SpareSandboxes {
   }
 
   /** The id of a spare that suits the pod, no spare any more; undefined when there is none. More are made soon. */
-  take(request: PodRequest): string | undefined {
+  take(request: PodAttachRequest): string | undefined {
     for (const id of this.#ready) {
       if (!this.#suits(id, request)) continue
       this.#ready.delete(id)
@@ -89,7 +87,7 @@ export class SpareSandboxes {
   fillSoon(): void {
     if (this.#closed) return
     clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => void this.#fill(), quietMs).unref()
+    this.#timer = apart(() => setTimeout(() => void this.#fill(), quietMs)).unref()
   }
 
   /** Removes one, whatever there is of it. What cannot be removed is nobody's from then on: the reconciler's. */
@@ -165,7 +163,7 @@ export class SpareSandboxes {
     })
   }
 
-  #suits(id: string, request: PodRequest): boolean {
+  #suits(id: string, request: PodAttachRequest): boolean {
     const { network, layout } = this.#options
     return network.suits({ ...request, sandboxId: id, netnsPath: layout.sandbox(id).netns })
   }
