@@ -30,7 +30,7 @@ export class PluginChain implements Disposable {
   readonly #network: NetworkConfiguration
   readonly #runtime: RuntimeArguments
   /** Those of the network that have something to do, in the order of ADD. */
-  readonly #plugins: readonly PluginConfiguration[]
+  readonly #plugins: PluginConfiguration[] = []
   readonly #waiting = new Map<PluginConfiguration, WaitingPlugin>()
 
   /** @param all also those that have nothing to do as far as `runtime` tells, which may not be all */
@@ -45,12 +45,11 @@ export class PluginChain implements Disposable {
     this.#verb = verb
     this.#network = network
     this.#runtime = runtime
-    this.#plugins = network.plugins.filter((plugin, index) => {
+    for (const [index, plugin] of network.plugins.entries()) {
       const file = findPlugin(plugin.type, host.binDirs)
-      return all || index === 0 || file === undefined || !hasNothingToDo(plugin, runtime, file)
-    })
-    for (const plugin of this.#plugins) {
-      const file = findPlugin(plugin.type, host.binDirs)
+      const mayBeNeedless = !all && index > 0 && file !== undefined
+      if (mayBeNeedless && hasNothingToDo(plugin, runtime, file)) continue
+      this.#plugins.push(plugin)
       if (file === undefined || !waitsForInput(plugin.type, file)) continue
       try {
         this.#waiting.set(plugin, new WaitingPlugin(host.reaper, this.#callOf(plugin), this.#program(file)))
