@@ -7,7 +7,7 @@ import { parse } from 'smol-toml'
 import { configKeys, defaultConfig, loadConfig } from './config.ts'
 import { settingsOf } from './origin.ts'
 import { referenceFile } from './reference.ts'
-import { suggest } from './suggest.ts'
+import { suggest } from '../lib/suggest.ts'
 import { keyWords } from './words.ts'
 
 /** Loads this text as a configuration file. */

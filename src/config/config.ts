@@ -3,7 +3,7 @@ import { parse, TomlError } from 'smol-toml'
 import * as v from 'valibot'
 import { invalidArgument, messageOf } from '../lib/errors.ts'
 import { keysOf, namesAt } from './keys.ts'
-import { suggest } from './suggest.ts'
+import { suggest } from '../lib/suggest.ts'
 
 const absolutePath = v.pipe(v.string(), v.startsWith('/', 'must be an absolute path'))
 

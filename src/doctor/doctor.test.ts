@@ -114,6 +114,11 @@ const cases: readonly (readonly [string, FolderMachineOptions, RegExp])[] = [
     { answer: () => ({ status: 200, date: today + 3_600_000 }) },
     /^broken clock: .* 60 minutes off/,
   ],
+  [
+    'a hosts.toml that cannot be read',
+    { files: { '/etc/berth/certs.d/docker.io/hosts.toml': 'server = \n' } },
+    /^broken registry: .*docker\.io\/hosts\.toml cannot be used/,
+  ],
   ['a registry that is ill', { answer: () => ({ status: 503 }) }, /^warning registry: .*registry-1\.docker\.io.*503/],
 ]
 
@@ -127,16 +132,40 @@ for (const [name, options, expected] of cases) {
   })
 }
 
-test('a mirror is asked instead of the registry', async () => {
-  const asked: string[] = []
-  const answer = (url: string) => {
-    asked.push(url)
-    return { status: 200 }
-  }
-  const files = { '/etc/berth/certs.d/docker.io/hosts.toml': '[host."http://127.0.0.1:5000"]\n' }
-  assert.deepEqual(await troubles({ files, answer }), [])
-  assert.deepEqual(asked, ['http://127.0.0.1:5000/v2/'])
-})
+const ofDockerHub = '/etc/berth/certs.d/docker.io/hosts.toml'
+const asked: readonly (readonly [string, Readonly<Record<string, string>>, string])[] = [
+  ['the registry itself', {}, 'https://registry-1.docker.io/v2/'],
+  ['a mirror', { [ofDockerHub]: '[host."http://127.0.0.1:5000"]\n' }, 'http://127.0.0.1:5000/v2/'],
+  ['a mirror with a path', { [ofDockerHub]: '[host."https://m.example/hub/"]\n' }, 'https://m.example/hub/v2/'],
+  [
+    'a mirror whose path is the whole',
+    { [ofDockerHub]: '[host."https://m.example/hub"]\noverride_path = true\n' },
+    'https://m.example/hub/',
+  ],
+  [
+    'the server that hosts.toml names',
+    { [ofDockerHub]: 'server = "https://hub.example"\n' },
+    'https://hub.example/v2/',
+  ],
+  ["Docker Hub's API", { [ofDockerHub]: 'server = "https://docker.io"\n' }, 'https://registry-1.docker.io/v2/'],
+  [
+    'what stands for all registries',
+    { '/etc/containerd/certs.d/_default/hosts.toml': '[host."https://all.example"]\n' },
+    'https://all.example/v2/',
+  ],
+]
+
+for (const [what, files, url] of asked) {
+  test(`whether images can be pulled is asked of ${what}`, async () => {
+    const urls: string[] = []
+    const answer = (url: string) => {
+      urls.push(url)
+      return { status: 200 }
+    }
+    assert.deepEqual(await troubles({ files, answer }), [])
+    assert.deepEqual(urls, [url])
+  })
+}
 
 test('without a registry nobody is asked', async () => {
   const answer = () => assert.fail('asked')

@@ -29,3 +29,15 @@ test('wrong types are refused with the path', () => {
   refused(() => fields.object('name'), 'spec.name must be an object')
   refused(() => fields.requiredString('absent'), 'spec.absent is missing')
 })
+
+test('a field that was misspelt is told with the one that was meant', () => {
+  const fields = new Fields({ imagepulPolicy: 'Never', comand: ['x'], image: 'x', imgae: 'y', other: 1 }, 'spec')
+  for (const key of ['imagePullPolicy', 'command', 'image']) fields.string(key)
+  assert.deepEqual(fields.unread(), [
+    'spec.imagepulPolicy (did you mean imagePullPolicy?)',
+    'spec.comand (did you mean command?)',
+    // What it is like is there.
+    'spec.imgae',
+    'spec.other',
+  ])
+})

@@ -1,10 +1,19 @@
 import { invalidArgument } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
 
 /** The names of the fields that `T`, a type of the Kubernetes API, has. */
 type Key<T> = keyof T & string
 
 type ObjectIn<V> = V extends readonly unknown[] ? never : Extract<NonNullable<V>, object>
 type ItemOf<V> = NonNullable<V> extends readonly (infer Item extends object)[] ? Item : Record<string, unknown>
+
+/** Fields of the API without effect here whose names are like those of others. */
+const unsupported: ReadonlySet<string> = new Set([
+  'serviceAccount',
+  'seLinuxChangePolicy',
+  'resizePolicy',
+  'restartPolicyRules',
+])
 
 /**
  * An object of a manifest, of the type `T` of the Kubernetes API, that remembers which of its fields were read, so
@@ -108,12 +117,25 @@ export class Fields<T extends object = Record<string, unknown>> {
     this.#ignored.push(this.#pathOf(key))
   }
 
-  /** The paths of the fields, here and below, that nobody read. Empty objects and lists say nothing and do not count. */
+  /**
+   * The paths of the fields, here and below, that nobody read, with what was meant where that is likely. Empty objects and
+   * lists say nothing and do not count.
+   */
   unread(): string[] {
     const own = Object.entries(this.#values)
       .filter(([key, value]) => !this.#read.has(key) && !isNothing(value))
-      .map(([key]) => this.#pathOf(key))
+      .map(([key]) => `${this.#pathOf(key)}${this.#meantBy(key)}`)
     return [...this.#ignored, ...own, ...this.#children.flatMap((child) => child.unread())]
+  }
+
+  /** Whoever reads an object asks for all fields that it may have: these are the names that somebody can have meant. */
+  #meantBy(key: string): string {
+    if (unsupported.has(key)) return ''
+    const meant = suggest(
+      key,
+      [...this.#read].filter((name) => this.#values[name] === undefined),
+    )
+    return meant === undefined ? '' : ` (did you mean ${meant}?)`
   }
 
   #typed<V>(key: string, what: string, check: (value: unknown) => V | undefined): V | undefined {

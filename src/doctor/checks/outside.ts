@@ -1,9 +1,8 @@
-import { join } from 'node:path'
-import { parse } from 'smol-toml'
 import type { Config } from '../../config/config.ts'
 import { messageOf } from '../../lib/errors.ts'
 import { broken, type Diagnosis, ok, warning } from '../diagnosis.ts'
 import type { HttpAnswer, Machine } from '../machine.ts'
+import { registryAddresses } from './registry-addresses.ts'
 
 /** Programs that set the clock. */
 const timekeepers = ['systemd-timesyn', 'chronyd', 'ntpd', 'ntpsec', 'openntpd']
@@ -20,8 +19,13 @@ export async function checkOutside(
   registry: string | undefined,
 ): Promise<Diagnosis[]> {
   if (registry === undefined) return [checkClock(machine, undefined)]
+  const { urls, problem } = registryAddresses(machine, config.image, registry)
+  if (problem !== undefined) {
+    const unread = { found: problem, why: `images of ${registry} cannot be pulled`, mend: 'correct that file' }
+    return [broken('registry', unread), checkClock(machine, undefined)]
+  }
   const attempts = await Promise.all(
-    addresses(machine, config, registry).map(async (url) => {
+    urls.map(async (url) => {
       try {
         return { url, answer: await machine.ask(url) }
       } catch (error) {
@@ -50,27 +54,6 @@ function checkRegistry(registry: string, attempts: readonly Attempt[], good: Att
     why: `images of ${registry} cannot be pulled`,
     mend: `curl -v ${attempts[0]?.url}; look at DNS (/etc/resolv.conf), proxy and firewall; mirrors are set in hosts.toml (docs/images.md)`,
   })
-}
-
-/** Where images of a registry are pulled from: its mirrors, in hosts.toml, or itself. */
-function addresses(machine: Machine, { image }: Config, registry: string): string[] {
-  const folders = image.registry_config_dirs ?? ['/etc/berth/certs.d', '/etc/containerd/certs.d']
-  for (const folder of folders) {
-    const text = machine.read(join(folder, registry, 'hosts.toml'))
-    const mirrors = text === undefined ? [] : mirrorsIn(text)
-    if (mirrors.length > 0) return mirrors.map((host) => `${host.replace(/\/$/, '')}/v2/`)
-  }
-  return [`https://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}/v2/`]
-}
-
-function mirrorsIn(text: string): string[] {
-  try {
-    const { host } = parse(text)
-    const names = typeof host === 'object' && host !== null ? Object.keys(host) : []
-    return names.map((name) => (/^https?:/.test(name) ? name : `https://${name}`))
-  } catch {
-    return []
-  }
 }
 
 function checkClock(machine: Machine, answer: HttpAnswer | undefined): Diagnosis {
