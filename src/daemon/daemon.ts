@@ -51,6 +51,7 @@ import { followConfig } from './follow-config.ts'
 import { imageOptions } from './image-options.ts'
 import type { LiveConfig } from './live-config.ts'
 import { MetricsPort } from './metrics-port.ts'
+import { namedLog } from './named-log.ts'
 import { networkSettings } from './network-settings.ts'
 import { nriOptions } from './nri-options.ts'
 import { answerMetrics } from './own-metrics.ts'
@@ -80,7 +81,7 @@ export interface Daemon {
 }
 
 /** Puts all rooms together, takes up what an earlier berthd left, and then serves. */
-export async function startDaemon({ live, version, shimEntry, log }: DaemonOptions): Promise<Daemon> {
+export async function startDaemon({ live, version, shimEntry, log: plainLog }: DaemonOptions): Promise<Daemon> {
   const config = live.current
   const layout = new Layout(config.root, config.state)
   // Nothing is for everyone to write. A socket is root's alone until it gets its mode: to connect is to write (unix(7)).
@@ -97,6 +98,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const database = openDatabase(layout.database, layout.recordCopies)
   const sandboxes = new Store(database, sandboxRecords)
   const containers = new Store(database, containerRecords)
+  const log = namedLog(plainLog, { sandboxes, containers })
   const happenings = new Happenings(containers)
   const clock = createClock(newest(sandboxes.all(), containers.all()))
   const handlers = await runtimeHandlers(config, layout, reaper)
@@ -189,7 +191,7 @@ export async function startDaemon({ live, version, shimEntry, log }: DaemonOptio
   const answer = (response: ServerResponse) => answerMetrics(sources, response)
   const metricsPort = new MetricsPort(answer)
   await followConfig(live, {
-    log,
+    log: plainLog,
     handlers,
     network,
     images,

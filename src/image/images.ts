@@ -82,7 +82,6 @@ export class Images implements AsyncDisposable {
   readonly #pulls = new SharedWork<string>()
   readonly #trackers = new Set<PullTracker>()
   readonly #sweeping: NodeJS.Timeout
-  /** The pulls that have ended. */
   readonly pullCounts = new PullCounts()
 
   constructor(options: ImagesOptions) {
@@ -262,7 +261,7 @@ export class Images implements AsyncDisposable {
   async #pull(reference: ImageReference, given: AuthConfig | undefined, signal: AbortSignal): Promise<string> {
     const image = formatReference(reference)
     return await this.#tracked(image, async (tracker) => {
-      using _ = { [Symbol.dispose]: () => this.pullCounts.ended(tracker.snapshot()) }
+      using _ = this.pullCounts.begin(() => tracker.snapshot())
       const auth = await this.#credentials(reference, given)
       const hosts = await this.#settings.hosts.hostsOf(reference.host)
       const options = { transport: this.#transport, tokens: this.#tokens, hosts, reference, image, auth, signal }

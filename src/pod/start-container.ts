@@ -4,6 +4,7 @@ import { shortId } from '../lib/ids.ts'
 import type { ShimClient } from '../shim/client.ts'
 import type { ContainerLaunch } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { logNames } from '../state/log-names.ts'
 import { recordEvent } from './container-events.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
@@ -108,6 +109,7 @@ export function launchOf(parts: PodParts, container: ContainerRecord): Container
   const sandbox = getSandbox(parts, container.sandboxId)
   return {
     id: container.id,
+    names: logNames(sandbox, container),
     bundle: parts.layout.container(container.id).bundle,
     runtime: parts.handlers.of(sandbox).command,
     logPath: container.logPath,

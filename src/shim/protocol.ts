@@ -1,4 +1,5 @@
 import type { ExitStatus } from '../linux/reaper.ts'
+import type { LogNames } from '../state/log-names.ts'
 import type { RuntimeCommand } from '../state/runtime-command.ts'
 
 /**
@@ -11,6 +12,8 @@ export const protocolVersion = 1
 /** A container that the shim is to start, or to take over. */
 export interface ContainerLaunch {
   readonly id: string
+  /** What it is called in the shim's own log. */
+  readonly names?: LogNames
   /** The folder with config.json and the pipes: `stdout`, without `tty` also `stderr`, and with `stdin` also `stdin`. */
   readonly bundle: string
   readonly runtime: RuntimeCommand

@@ -66,7 +66,7 @@ export class SupervisedProcess {
   constructor(launch: ContainerLaunch, parts: SupervisorParts) {
     this.#launch = launch
     this.#parts = parts
-    this.#log = parts.log.child({ container: launch.id })
+    this.#log = parts.log.child({ container: launch.id, ...launch.names })
     this.#runtime = new OciRuntime({ ...launch.runtime, reaper: parts.reaper })
   }
 

@@ -29,7 +29,12 @@ function moment(): Moment {
   const pullCounts = new PullCounts()
   const layer = { digest: 'sha256:0', stage: 'done', totalBytes: 10, downloadedBytes: 10, unpackedBytes: 10 } as const
   const pull = { image: 'a/b:c', stage: 'downloading', startedAtMs: 4000, stageSinceMs: 0, layers: [layer] } as const
-  pullCounts.ended({ ...pull, stage: 'done', layers: [layer, { ...layer, stage: 'present' }] })
+  const { [Symbol.dispose]: end } = pullCounts.begin(() => ({
+    ...pull,
+    layers: [layer, { ...layer, stage: 'present' }],
+  }))
+  end()
+  pullCounts.begin(() => ({ ...pull, layers: [{ ...layer, downloadedBytes: 4 }] }))
   return {
     version: '1.2.3',
     now: 10_000,
@@ -79,7 +84,7 @@ test('what is counted and what there is', () => {
     'berth_container_ooms_total 1',
     'berth_condition{condition="NetworkReady"} 0',
     'berth_image_pull_bytes{image="a/b:c",state="downloaded"} 10',
-    'berth_image_pulled_bytes_total 10',
+    'berth_image_pulled_bytes_total 14',
     'berth_reconciler_findings{kind="cgroup"} 1',
     'berth_config_refused 1',
     'berth_shims 0',
