@@ -32,6 +32,7 @@ import { Traces } from '../observe/traces.ts'
 import { ContainerExits } from '../pod/exits.ts'
 import { makeFolders } from '../pod/folders.ts'
 import { Layout } from '../pod/layout.ts'
+import { MountsApart } from '../pod/mounts-apart.ts'
 import { PipeHolder } from '../pod/pipe-holder.ts'
 import { Pods } from '../pod/pods.ts'
 import { makeNetworkNamespace } from '../pod/sandbox-namespaces.ts'
@@ -91,6 +92,8 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }
+  const mountsApart = new MountsApart(layout, log)
+  mountsApart.make()
   keepDescriptors()
   setOomScore(-999)
   becomeSubreaper()
@@ -152,6 +155,7 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
     records,
     operations,
     exits: new ContainerExits(),
+    mountsApart,
     trash: new Trash(layout.trash, reaper, log),
     pipes,
     stops: new Map(),
@@ -235,6 +239,7 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
       await shims.endIdle()
       shims[Symbol.dispose]()
       pipes[Symbol.dispose]()
+      mountsApart.release()
       await images[Symbol.asyncDispose]()
       for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
       database.close()

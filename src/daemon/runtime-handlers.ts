@@ -90,6 +90,7 @@ async function probed(
     host: { ...facts, userNamespaces },
     plainState,
     waitsForConfig: isRuncOrCrun && config.start_early,
+    needsOwnMountsOnly: isRuncOrCrun,
   }
 }
 

@@ -10,6 +10,7 @@ export const MS = {
   BIND: 4096,
   REC: 16384,
   PRIVATE: 1 << 18,
+  SHARED: 1 << 20,
 } as const
 
 const MNT_DETACH = 2
@@ -47,12 +48,17 @@ export function mountTmpfs(
  */
 export function unmount(target: string): boolean {
   try {
-    check(libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), 'umount2', target)
+    unmountTree(target)
     return true
   } catch (error) {
     if (error instanceof Error && 'code' in error && (error.code === 'EINVAL' || error.code === 'ENOENT')) return false
     throw error
   }
+}
+
+/** Takes off the topmost mount at `target` with all that is mounted below it, never through a symlink. Throws the errno error. */
+export function unmountTree(target: string): void {
+  check(libc.umount2(target, MNT_DETACH | UMOUNT_NOFOLLOW), 'umount2', target)
 }
 
 export interface OverlayRequest {

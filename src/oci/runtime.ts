@@ -3,6 +3,7 @@ import { cancelled, errnoOf, operationFailed } from '../lib/errors.ts'
 import { span } from '../lib/span.ts'
 import { type CommandResult, runCommand } from '../linux/command.ts'
 import { standardPath } from '../linux/find-program.ts'
+import { insideMountView, type MountView } from '../linux/mount-view.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
 import { kill, spawn } from '../linux/spawn.ts'
 import { noSuchContainer, runtimeFailure, runtimeMissing } from './errors.ts'
@@ -35,6 +36,8 @@ export interface RunRequest {
   readonly stdio?: RuntimeStdio
   /** A listening unix socket that gets the pty master, for `process.terminal`. */
   readonly consoleSocket?: string
+  /** What the runtime sees of this machine's mounts; absent for all. */
+  readonly mountView?: MountView
   /** When it aborts, the runtime is killed; the caller then deletes the container with force. */
   readonly signal?: AbortSignal
   /** Told of the runtime's own pid as soon as it runs; it leads a session. */
@@ -176,11 +179,11 @@ export class OciRuntime {
   }
 
   async #start(action: string, args: string[], request: Omit<RunRequest, 'bundle'>): Promise<{ pid: number }> {
-    const { signal, onSpawn } = request
+    const { signal, onSpawn, mountView } = request
     if (signal?.aborted) throw this.#cancelled(signal)
     const logBefore = logLength(request.logFile)
     const status = await this.#withStdio(request.stdio, async (stdio) => {
-      const { pid, ended } = this.#spawn([...this.#globalArgs(), ...logArgs(request), ...args], stdio)
+      const { pid, ended } = this.#spawn([...this.#globalArgs(), ...logArgs(request), ...args], stdio, mountView)
       onSpawn?.(pid)
       return this.#ended(pid, ended, signal)
     })
@@ -207,9 +210,14 @@ export class OciRuntime {
     }
   }
 
-  #spawn(args: readonly string[], stdio: RuntimeStdio): { readonly pid: number; readonly ended: Promise<ExitStatus> } {
+  #spawn(
+    args: readonly string[],
+    stdio: RuntimeStdio,
+    mountView?: MountView,
+  ): { readonly pid: number; readonly ended: Promise<ExitStatus> } {
     const { path, reaper } = this.#options
-    const pid = this.#startable(() => spawn({ file: path, args, env: environment(), ...stdio, newSession: true }))
+    const start = () => spawn({ file: path, args, env: environment(), ...stdio, newSession: true })
+    const pid = this.#startable(() => (mountView ? insideMountView(mountView, start) : start()))
     return { pid, ended: reaper.wait(pid) }
   }
 

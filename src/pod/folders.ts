@@ -12,8 +12,7 @@ export function makeFolders(layout: Layout): void {
   const folders = [
     { path: layout.root, mode: 0o711 },
     { path: layout.state, mode: 0o711 },
-    { path: join(layout.state, 'sandboxes'), mode: 0o711 },
-    { path: join(layout.state, 'containers'), mode: 0o711 },
+    ...layout.podFolders.map((path) => ({ path, mode: 0o711 })),
     { path: join(layout.root, 'containers'), mode: 0o700 },
     { path: layout.trash, mode: 0o700 },
   ]

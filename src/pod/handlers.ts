@@ -23,6 +23,8 @@ export interface RuntimeHandler {
   readonly plainState?: boolean
   /** It reads config.json before it does anything else, so that it can be started before that is given to it. */
   readonly waitsForConfig?: boolean
+  /** To start a container it needs none of the mounts of other pods, and leaves nothing behind that would. */
+  readonly needsOwnMountsOnly?: boolean
 }
 
 export class RuntimeHandlers {

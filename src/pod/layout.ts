@@ -45,6 +45,16 @@ export class Layout {
     return join(this.state, 'keeper.json')
   }
 
+  /** The folders with those of sandboxes and of containers, in which all mounts of pods are. */
+  get podFolders(): readonly string[] {
+    return [join(this.state, 'sandboxes'), join(this.state, 'containers')]
+  }
+
+  /** There while the state folder is a mount point made by `MountsApart`. */
+  get mountsApartNote(): string {
+    return join(this.state, 'mounts-apart')
+  }
+
   /** What the OCI runtime of a handler keeps for itself. */
   runtimeRoot(handler: string): string {
     return join(this.state, 'oci', handler)

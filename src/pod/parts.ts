@@ -19,6 +19,7 @@ import type { Store } from '../state/store.ts'
 import type { ContainerExits } from './exits.ts'
 import type { RuntimeHandlers } from './handlers.ts'
 import type { Layout } from './layout.ts'
+import type { MountsApart } from './mounts-apart.ts'
 import type { PipeHolder } from './pipe-holder.ts'
 import type { RecordKeeping } from './record-keeping.ts'
 import type { SpareSandboxes } from './spare-sandboxes.ts'
@@ -35,6 +36,7 @@ export interface PodParts {
   readonly records: RecordKeeping
   readonly operations: Operations
   readonly exits: ContainerExits
+  readonly mountsApart: MountsApart
   readonly trash: Trash
   readonly pipes: PipeHolder
   /** The stops of containers under way, by container id. */

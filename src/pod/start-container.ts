@@ -107,11 +107,14 @@ function failed(parts: PodParts, container: ContainerRecord, error: unknown): ne
 /** What the shim is told of a container. */
 export function launchOf(parts: PodParts, container: ContainerRecord): ContainerLaunch {
   const sandbox = getSandbox(parts, container.sandboxId)
+  const handler = parts.handlers.of(sandbox)
+  const mountView = handler.needsOwnMountsOnly && parts.mountsApart.viewOf(sandbox.id, container.id)
   return {
     id: container.id,
     names: logNames(sandbox, container),
     bundle: parts.layout.container(container.id).bundle,
-    runtime: parts.handlers.of(sandbox).command,
+    runtime: handler.command,
+    ...(mountView && { mountView }),
     logPath: container.logPath,
     stdin: container.config.stdin,
     stdinOnce: hasEndingStdin(container),

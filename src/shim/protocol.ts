@@ -1,3 +1,4 @@
+import type { MountView } from '../linux/mount-view.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import type { LogNames } from '../state/log-names.ts'
 import type { RuntimeCommand } from '../state/runtime-command.ts'
@@ -17,6 +18,8 @@ export interface ContainerLaunch {
   /** The folder with config.json and the pipes: `stdout`, without `tty` also `stderr`, and with `stdin` also `stdin`. */
   readonly bundle: string
   readonly runtime: RuntimeCommand
+  /** What the runtime has to see of the mounts of pods when it starts the container; an older shim shows it all. */
+  readonly mountView?: MountView
   /** Where the CRI log goes, as an absolute path; empty for none. */
   readonly logPath: string
   readonly stdin: boolean

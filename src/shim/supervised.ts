@@ -11,6 +11,7 @@ import { openEndingFifo, openFifoForContainer, openFifoForWriting } from '../lin
 import { oomVictims } from '../linux/oom-victims.ts'
 import { copyDescriptor, openPidfd } from '../linux/pidfd.ts'
 import type { ExitStatus, Reaper } from '../linux/reaper.ts'
+import { needsOnly } from '../oci/needs-only.ts'
 import { OciRuntime, type RunRequest, type RuntimeStdio } from '../oci/runtime.ts'
 import type { AttachClient } from './attach-client.ts'
 import { ContainerOutput } from './container-output.ts'
@@ -294,10 +295,15 @@ export class SupervisedProcess {
   async #runFromTheBeginning(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
     const stdio = openOutput(this.#launch.bundle, this.#openStdin())
     try {
-      return await this.#runtime.run({ ...request, stdio })
+      return await this.#runtime.run({ ...request, ...this.#mountView(), stdio })
     } finally {
       closeAll(stdio)
     }
+  }
+
+  #mountView(): Pick<RunRequest, 'mountView'> {
+    const { bundle, mountView } = this.#launch
+    return mountView && needsOnly(mountView, bundle) ? { mountView } : {}
   }
 
   /**
@@ -331,7 +337,7 @@ export class SupervisedProcess {
 
   async #runWithTerminal(request: RunRequestWithoutStdio): Promise<{ pid: number }> {
     using console = new ConsoleSocket(request.bundle)
-    const started = await this.#runtime.run({ ...request, consoleSocket: console.path })
+    const started = await this.#runtime.run({ ...request, ...this.#mountView(), consoleSocket: console.path })
     this.#output?.readTerminal(console.receiveMaster())
     return started
   }
@@ -341,7 +347,7 @@ function secondsSince(time = '0'): number {
   return Date.now() / 1000 - Number(time) / 1e9
 }
 
-type RunRequestWithoutStdio = Required<Omit<RunRequest, 'stdio' | 'consoleSocket'>>
+type RunRequestWithoutStdio = Required<Omit<RunRequest, 'stdio' | 'consoleSocket' | 'mountView'>>
 
 function filesIn(bundle: string): { readonly pidFile: string; readonly logFile: string } {
   return { pidFile: join(bundle, 'init.pid'), logFile: join(bundle, 'runtime.log') }

@@ -8,7 +8,7 @@ import { hasOwner } from './owners.ts'
 
 /** Mounts in the place of a sandbox or a container that has no record, and no folder to be swept with. */
 export function strayMounts(parts: PodParts): Disorder[] {
-  const folders = ['sandboxes', 'containers'].map((name) => join(parts.layout.state, name))
+  const folders = parts.layout.podFolders
   return listMountPoints().flatMap((path): Disorder[] => {
     const folder = folders.find((each) => path.startsWith(`${each}/`))
     if (folder === undefined) return []
