@@ -59,7 +59,7 @@ const schema = v.strictObject({
   ),
   shim: v.optional(
     v.strictObject({
-      pods_per_process: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 100),
+      pods_per_process: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1)), 120),
     }),
     {},
   ),

@@ -156,7 +156,8 @@ export class Berthd {
     const { root, state, addresses, bridge, mark } = this.place
     return this.#counting(
       [root, state, addresses],
-      new RegExp(`${lasting.source}|^${bridge}$|^/sys/fs/cgroup/.*${mark}$`),
+      // An older build has no mounts for the folders of pods.
+      new RegExp(`${lasting.source}|^${bridge}$|^/sys/fs/cgroup/.*${mark}$|on ${state}(/sandboxes|/containers)?$`),
     )
   }
 
