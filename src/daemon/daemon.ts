@@ -92,7 +92,7 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }
-  const mountsApart = new MountsApart(layout, log)
+  const mountsApart = new MountsApart(layout, plainLog)
   mountsApart.make()
   keepDescriptors()
   setOomScore(-999)
