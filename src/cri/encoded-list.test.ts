@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import { create, toBinary } from '@bufbuild/protobuf'
 import { ContainerSchema, ContainerState, ListContainersResponseSchema } from '../gen/cri_pb.ts'
 import { EncodedList, ItemEncoder } from './encoded-list.ts'
+import { frameOf } from './grpc/frame.ts'
 
 test('the same bytes as the whole message encoded at once', () => {
   for (const sizes of [[], [0], [1, 127, 128, 16_383, 16_384, 70_000]]) {
@@ -11,7 +12,7 @@ test('the same bytes as the whole message encoded at once', () => {
     )
     const expected = toBinary(ListContainersResponseSchema, create(ListContainersResponseSchema, { containers }))
     const items = containers.map((container) => toBinary(ContainerSchema, container))
-    assert.deepEqual(new Uint8Array(new EncodedList(1, items).bytes), expected)
+    assert.deepEqual(new EncodedList(1, items).frame, frameOf(expected))
   }
 })
 

@@ -1,26 +1,31 @@
 import { create, type DescMessage, type MessageInitShape, toBinary } from '@bufbuild/protobuf'
+import { prefixLength, writePrefix } from './grpc/frame.ts'
 
 /**
  * The answer of a list call, encoded: a message that has nothing but one repeated field. The kubelet asks for lists every second,
  * and of what is in them little has changed; each item is encoded once for each state that it is in.
  */
 export class EncodedList {
-  readonly bytes: Buffer
+  /** The message as it is sent. */
+  readonly frame: Buffer
 
   /** @param field the number of the repeated field, below 16 */
   constructor(field: number, items: readonly Uint8Array[]) {
     // The wire format of an embedded message: its tag in one byte, its length, its bytes (protobuf.dev, "Encoding").
     const lengths = items.map(({ length }) => length)
-    this.bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 1 + varintSize(length) + length, 0))
-    let at = 0
+    const size = lengths.reduce((sum, length) => sum + 1 + varintSize(length) + length, prefixLength)
+    const frame = Buffer.allocUnsafe(size)
+    writePrefix(frame)
+    let at = prefixLength
     for (const item of items) {
-      this.bytes[at++] = (field << 3) | 2
+      frame[at++] = (field << 3) | 2
       let rest = item.length
-      for (; rest > 0x7f; rest >>>= 7) this.bytes[at++] = (rest & 0x7f) | 0x80
-      this.bytes[at++] = rest
-      this.bytes.set(item, at)
+      for (; rest > 0x7f; rest >>>= 7) frame[at++] = (rest & 0x7f) | 0x80
+      frame[at++] = rest
+      frame.set(item, at)
       at += item.length
     }
+    this.frame = frame
   }
 }
 

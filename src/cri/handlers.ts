@@ -3,18 +3,24 @@ import type { GenService, GenServiceMethods } from '@bufbuild/protobuf/codegenv2
 import type { EncodedList } from './encoded-list.ts'
 import type { Services } from './services.ts'
 
-/** One RPC: the answer to a request. `signal` aborts when the client has gone or its deadline has passed. */
+/** What a handler may know of the call beside its request. */
+export interface CallContext {
+  /** Aborts when the client has gone or its deadline has passed. */
+  readonly signal: AbortSignal
+}
+
+/** One RPC: the answer to a request. */
 export type Handler<Input extends DescMessage, Output extends DescMessage> = (
   services: Services,
   request: MessageShape<Input>,
-  signal: AbortSignal,
+  call: CallContext,
 ) => MessageInitShape<Output> | EncodedList | Promise<MessageInitShape<Output>>
 
 /** One RPC that answers with a stream: it ends when the iterable does, or fails with what that throws. */
 export type StreamHandler<Input extends DescMessage, Output extends DescMessage> = (
   services: Services,
   request: MessageShape<Input>,
-  signal: AbortSignal,
+  call: CallContext,
 ) => AsyncIterable<MessageInitShape<Output>> | Iterable<MessageInitShape<Output>>
 
 type MethodHandler<Method> = Method extends {

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { Metadata } from '@grpc/grpc-js'
 import { RunPodSandboxRequestSchema, StopContainerRequestSchema } from '../gen/cri_pb.ts'
 import { notFound } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
@@ -9,7 +8,7 @@ import { Calls } from '../observe/calls.ts'
 import { Traces } from '../observe/traces.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { SandboxRecord } from '../state/sandbox-record.ts'
-import { instrument, type Observers } from './instrument.ts'
+import { instrumented, type Observers } from './instrument.ts'
 
 const config = { metadata: { name: 'web', namespace: 'shop', uid: 'u-1' } }
 const sandboxes = new Map([['s1', { id: 's1', config } as SandboxRecord]])
@@ -23,19 +22,28 @@ function observers() {
   const at = (level: string) => (fields: object, message: string) => void lines.push({ level, message, ...fields })
   const log = { debug: at('debug'), info: at('info'), warn: at('warn') } as unknown as Logger
   const happenings = { calls: { observe() {} }, failedCalls: { add() {} } } as unknown as Observers['happenings']
-  return { lines, watching: { log, happenings, traces: new Traces(), calls: new Calls({ sandboxes, containers }) } }
+  return {
+    lines,
+    watching: {
+      log,
+      logsDebug: () => false,
+      happenings,
+      traces: new Traces(),
+      calls: new Calls({ sandboxes, containers }),
+    },
+  }
 }
 
 test('a line of the log has the names of pod and container beside their ids', async () => {
   const { lines, watching } = observers()
-  const metadata = new Metadata()
+  const headers = { header: () => undefined }
   const stop = create(StopContainerRequestSchema, { containerId: 'c1' })
-  await instrument('StopContainer', watching, { request: stop, metadata }, async () => ({}))
+  await instrumented('StopContainer', watching)(stop, headers, async () => ({}))
   const run = create(RunPodSandboxRequestSchema, {
     config: { metadata: { name: 'db', namespace: 'shop', uid: 'u-2' } },
   })
-  await instrument('RunPodSandbox', watching, { request: run, metadata }, async () => ({ podSandboxId: 's2' }))
-  const failing = instrument('StopContainer', watching, { request: stop, metadata }, () =>
+  await instrumented('RunPodSandbox', watching)(run, headers, async () => ({ podSandboxId: 's2' }))
+  const failing = instrumented('StopContainer', watching)(stop, headers, () =>
     Promise.reject(notFound('container', 'c1')),
   )
   await assert.rejects(failing)

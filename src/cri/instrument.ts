@@ -1,5 +1,4 @@
 import type { Message } from '@bufbuild/protobuf'
-import { type Metadata, status } from '@grpc/grpc-js'
 import { BerthError } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { rootSpan } from '../lib/span.ts'
@@ -12,65 +11,94 @@ import { traceContextOf } from './trace-context.ts'
 /** RPCs that only look. The kubelet sends them every second: they are logged when they fail. */
 const quiet = /^(Version|Status|RuntimeConfig|.*List.*|.*Status|.*Stats|.*Metrics|.*FsInfo|Stream.*|Get.*|ExecSync)$/
 
-/** Whether a user may ask what became of a call: not of one that only looks. */
-const isRemembered = (name: string) => !quiet.test(name) || name === 'ExecSync'
-
 export interface Observers {
   readonly log: Logger
+  /** Whether the log has lines of the level debug now. */
+  readonly logsDebug: () => boolean
   readonly traces: Traces
   readonly calls: Calls
   readonly happenings: Pick<Happenings, 'calls' | 'failedCalls'>
 }
 
+/** The headers of a call, by names in lower case. */
+export interface Headers {
+  header(name: string): string | undefined
+}
+
+/** Runs one call of an RPC; throws what `work` throws. */
+export type Run = <T>(request: Message, headers: Headers, work: () => Promise<T>) => Promise<T>
+
 /**
- * Runs one RPC: logs it with its time, traces it, remembers its failure, and turns whatever it throws into a gRPC status. Log
- * and trace name the distributed trace that the caller's `traceparent` tells of.
+ * Makes what runs the calls of one RPC: it logs each with its time, traces it, and remembers its failure. Log and trace name the
+ * distributed trace that the caller's `traceparent` tells of.
  */
-export async function instrument<T>(
+export function instrumented(name: string, observers: Observers): Run {
+  const isQuiet = quiet.test(name)
+  // Whether a user may ask what became of a call: not of one that only looks.
+  const isRemembered = !isQuiet || name === 'ExecSync'
+  const { log, logsDebug, calls, happenings } = observers
+  return async (request, headers, work) => {
+    const began = performance.now()
+    const call = isRemembered ? calls.begin(name, request) : undefined
+    const took = () => {
+      const ms = performance.now() - began
+      happenings.calls.observe([name], ms / 1000)
+      return Math.round(ms)
+    }
+    const fields = () => ({ rpc: name, ...subject(request), ...idsOf(headers), ...(call && namesIn(call)) })
+    try {
+      if (isQuiet) {
+        const answer = await work()
+        const ms = took()
+        if (call) calls.succeeded(call)
+        // These calls come all the time: of one that is not logged nothing is put together.
+        if (logsDebug()) log.debug({ ...fields(), ms }, name)
+        return answer
+      }
+      const answer = await traced(name, observers, { request, headers, call }, work)
+      const ms = took()
+      if (call) calls.succeeded(call)
+      log.info({ ...fields(), ...subject(answer as object | undefined), ms }, name)
+      return answer
+    } catch (error) {
+      const { code, details } = grpcStatus(error)
+      if (call) calls.failed(call, error)
+      const ms = took()
+      happenings.failedCalls.add([name, code])
+      // Anything but a BerthError is a case that nobody thought of: it is logged with its place.
+      const stack = error instanceof BerthError ? undefined : (error as Error | undefined)?.stack
+      log.warn({ ...fields(), ms, code, error: details, stack }, `${name} failed`)
+      throw error
+    }
+  }
+}
+
+function traced<T>(
   name: string,
-  { log, traces, calls, happenings }: Observers,
-  { request, metadata }: { readonly request: Message; readonly metadata: Metadata },
-  run: () => Promise<T>,
+  { traces }: Observers,
+  about: { readonly request: Message; readonly headers: Headers; readonly call: Call | undefined },
+  work: () => Promise<T>,
 ): Promise<T> {
-  const began = performance.now()
-  const { sampled, ...trace } = traceContextOf(metadata) ?? {}
-  const about = { ...subject(request), ...trace }
-  const took = () => {
-    const ms = performance.now() - began
-    happenings.calls.observe([name], ms / 1000)
-    return Math.round(ms)
-  }
-  const call = isRemembered(name) ? calls.begin(name, request) : undefined
-  const fields = { rpc: name, ...about, ...(call && namesIn(call)) }
-  const isExported = traces.isExported(sampled)
+  const { request, headers, call } = about
+  const isExported = traces.isExported(traceContextOf(headers.header('traceparent'))?.sampled)
   let result: T | undefined
-  try {
-    const answer = quiet.test(name)
-      ? await run()
-      : await rootSpan(
-          name,
-          (root) =>
-            traces.add({ ...about, ...subject(result as object | undefined), ...(call && { call }), root }, isExported),
-          async () => {
-            result = await run()
-            return result
-          },
-        )
-    const ms = took()
-    if (call) calls.succeeded(call)
-    if (quiet.test(name)) log.debug({ ...fields, ms }, name)
-    else log.info({ ...fields, ...subject(result as object | undefined), ms }, name)
-    return answer
-  } catch (error) {
-    const failure = grpcStatus(error)
-    if (call) calls.failed(call, error)
-    const ms = took()
-    happenings.failedCalls.add([name, status[failure.code]])
-    // Anything but a BerthError is a case that nobody thought of: it is logged with its place.
-    const stack = error instanceof BerthError ? undefined : (error as Error | undefined)?.stack
-    log.warn({ ...fields, ms, code: status[failure.code], error: failure.details, stack }, `${name} failed`)
-    throw Object.assign(new Error(failure.details), failure)
-  }
+  return rootSpan(
+    name,
+    (root) => {
+      const subjects = { ...subject(request), ...idsOf(headers), ...subject(result as object | undefined) }
+      traces.add({ ...subjects, ...(call && { call }), root }, isExported)
+    },
+    async () => {
+      result = await work()
+      return result
+    },
+  )
+}
+
+/** Of the distributed trace that the caller is in. */
+function idsOf(headers: Headers): { readonly traceId?: string; readonly parentSpan?: string } {
+  const { traceId, parentSpan } = traceContextOf(headers.header('traceparent')) ?? {}
+  return traceId === undefined || parentSpan === undefined ? {} : { traceId, parentSpan }
 }
 
 /** The names behind the ids, for the log. */

@@ -13,7 +13,7 @@ import { Calls } from '../observe/calls.ts'
 import { Happenings } from '../observe/own/happenings.ts'
 import type { PodEvent } from '../observe/pod-event.ts'
 import { Traces } from '../observe/traces.ts'
-import { createCriServer, listen } from './server.ts'
+import { createCriServer } from './server.ts'
 import type { Services } from './services.ts'
 
 /** A server whose events are those of `subscribe`; answers a call of GetContainerEvents. */
@@ -21,15 +21,16 @@ async function serve(t: TestContext, subscribe: (signal: AbortSignal) => AsyncIt
   const folder = mkdtempSync(join(tmpdir(), 'berth-cri-'))
   const server = createCriServer({ events: { subscribe } } as unknown as Services, {
     log: silentLogger,
+    logsDebug: () => false,
     traces: new Traces(),
     calls: new Calls({ sandboxes: new Map(), containers: new Map() }),
     happenings: new Happenings({ watch() {} }),
   })
-  await listen(server, join(folder, 'cri.sock'))
+  await server.listen(join(folder, 'cri.sock'))
   const client = new Client(`unix://${join(folder, 'cri.sock')}`, credentials.createInsecure())
   t.after(() => {
     client.close()
-    server.forceShutdown()
+    server.destroy()
     rmSync(folder, { recursive: true })
   })
   return client.makeServerStreamRequest<Buffer, ContainerEventResponse>(

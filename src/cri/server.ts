@@ -1,155 +1,103 @@
 import { create, type DescMethod, type DescService, fromBinary, type Message, toBinary } from '@bufbuild/protobuf'
-import {
-  type handleServerStreamingCall,
-  type handleUnaryCall,
-  Metadata,
-  Server,
-  ServerCredentials,
-  type ServerWritableStream,
-  type ServiceDefinition,
-  type UntypedServiceImplementation,
-} from '@grpc/grpc-js'
 import { ImageService, RuntimeService } from '../gen/cri_pb.ts'
 import { unimplemented } from '../lib/errors.ts'
 import { CallGate } from './call-gate.ts'
 import { EncodedList } from './encoded-list.ts'
+import { frameOf } from './grpc/frame.ts'
+import { GrpcServer, type Route } from './grpc/grpc-server.ts'
+import type { ServerCall } from './grpc/server-call.ts'
+import { type CallContext } from './handlers.ts'
 import { imageHandlers } from './image/handlers.ts'
-import { instrument, type Observers } from './instrument.ts'
+import { instrumented, type Observers } from './instrument.ts'
 import { runtimeHandlers } from './runtime/handlers.ts'
 import type { Services } from './services.ts'
+import { grpcStatus } from './status-code.ts'
 
 /** What the kubelet takes, and so what Berth takes, in bytes a message. */
 const maxMessageBytes = 16 * 1024 * 1024
 
-type AnyHandler = (services: Services, request: Message, signal: AbortSignal) => object | Promise<object>
+type Handle<Result> = (request: Message, call: CallContext) => Result
+type AnyAnswer = object | Promise<object>
 type AnyStream = AsyncIterable<object> | Iterable<object>
+type AnyHandler = (services: Services, request: Message, call: CallContext) => AnyAnswer | AnyStream
 
 /** The CRI server. RPCs that Berth does not have yet answer Unimplemented. */
-export function createCriServer(services: Services, observers: Observers, gate = new CallGate()): Server {
-  const server = new Server({
-    'grpc.max_receive_message_length': maxMessageBytes,
-    'grpc.max_send_message_length': maxMessageBytes,
-  })
-  add(server, RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, observers, gate)
-  add(server, ImageService, imageHandlers as Record<string, AnyHandler>, services, observers, gate)
-  return server
+export function createCriServer(services: Services, observers: Observers, gate = new CallGate()): GrpcServer {
+  const routes = new Map([
+    ...routesOf(RuntimeService, runtimeHandlers as Record<string, AnyHandler>, services, observers, gate),
+    ...routesOf(ImageService, imageHandlers as Record<string, AnyHandler>, services, observers, gate),
+  ])
+  return new GrpcServer({ routes, maxMessageBytes })
 }
 
-/** Listens on the unix socket at `path`, which must not exist. */
-export function listen(server: Server, path: string): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.bindAsync(`unix://${path}`, ServerCredentials.createInsecure(), (error) =>
-      error ? reject(error) : resolve(),
-    )
-  })
-}
-
-function add(
-  server: Server,
+function routesOf(
   service: DescService,
   handlers: Record<string, AnyHandler>,
   services: Services,
   observers: Observers,
   gate: CallGate,
-): void {
-  const definition: Record<string, ServiceDefinition[string]> = {}
-  const implementation: UntypedServiceImplementation = {}
-  for (const method of service.methods) {
-    definition[method.localName] = definitionOf(method)
+): [string, Route][] {
+  return service.methods.map((method) => {
     const handler = handlers[method.localName]
-    const bound = handler && ((request: Message, signal: AbortSignal) => handler(services, request, signal))
-    implementation[method.localName] =
-      method.methodKind === 'server_streaming'
-        ? streamingCall(
-            method,
-            bound as ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
-            observers,
-            gate,
-          )
-        : unaryCall(method, bound, observers, gate)
-  }
-  server.addService(definition as ServiceDefinition, implementation)
-}
-
-function definitionOf(method: DescMethod): ServiceDefinition[string] {
-  return {
-    path: `/${method.parent.typeName}/${method.name}`,
-    requestStream: false,
-    responseStream: method.methodKind === 'server_streaming',
-    requestSerialize: (message: Message) => bufferOf(toBinary(method.input, message)),
-    requestDeserialize: (bytes: Buffer) => fromBinary(method.input, bytes),
-    responseSerialize: (message: Message | EncodedList) =>
-      message instanceof EncodedList ? message.bytes : bufferOf(toBinary(method.output, message)),
-    responseDeserialize: (bytes: Buffer) => fromBinary(method.output, bytes),
-  }
-}
-
-/** The same memory. */
-function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-}
-
-function unaryCall(
-  method: DescMethod,
-  handler: ((request: Message, signal: AbortSignal) => object | Promise<object>) | undefined,
-  observers: Observers,
-  gate: CallGate,
-): handleUnaryCall<Message, Message | EncodedList> {
-  return (call, callback) => {
-    const gone = new AbortController()
-    call.on('cancelled', () => gone.abort())
-    const answer = instrument(method.name, observers, call, async () => {
-      using _ = gate.enter()
+    const handle = (request: Message, call: CallContext) => {
       if (!handler) throw unimplemented(method.name)
-      const result = await handler(call.request, gone.signal)
+      return handler(services, request, call)
+    }
+    const route =
+      method.methodKind === 'server_streaming'
+        ? streamingRoute(method, handle as Handle<AnyStream>, observers, gate)
+        : unaryRoute(method, handle as Handle<AnyAnswer>, observers, gate)
+    return [`/${service.typeName}/${method.name}`, route]
+  })
+}
+
+function unaryRoute(method: DescMethod, handle: Handle<AnyAnswer>, observers: Observers, gate: CallGate): Route {
+  const run = instrumented(method.name, observers)
+  return (call) => {
+    const request = decoded(method, call)
+    if (!request) return
+    const answer = run(request, call, async () => {
+      using _ = gate.enter()
+      const result = await handle(request, call)
       return result instanceof EncodedList ? result : create(method.output, result as Record<string, unknown>)
     })
-    answer.then((message) => callback(null, message), callback)
+    answer
+      .then((message) =>
+        call.answer(message instanceof EncodedList ? message.frame : frameOf(toBinary(method.output, message))),
+      )
+      .catch((error) => call.end(grpcStatus(error)))
   }
 }
 
-function streamingCall(
-  method: DescMethod,
-  handler: ((request: Message, signal: AbortSignal) => AnyStream) | undefined,
-  observers: Observers,
-  gate: CallGate,
-): handleServerStreamingCall<Message, Message> {
+function streamingRoute(method: DescMethod, handle: Handle<AnyStream>, observers: Observers, gate: CallGate): Route {
+  const run = instrumented(method.name, observers)
   return (call) => {
-    const gone = new AbortController()
-    const end = () => gone.abort()
-    call.on('cancelled', end)
-    gate.closed.addEventListener('abort', end)
-    const stream = instrument(method.name, observers, call, async () => {
+    const request = decoded(method, call)
+    if (!request) return
+    const signal = AbortSignal.any([call.signal, gate.closed])
+    const stream = run(request, call, async () => {
       gate.refuseIfClosed()
-      if (!handler) throw unimplemented(method.name)
-      const items = handler(call.request, gone.signal)
+      const items = handle(request, { signal })
       // The client sees at once that it is served, however long the first item takes.
-      call.sendMetadata(new Metadata())
+      call.begin()
       for await (const item of items) {
-        if (gone.signal.aborted) return
-        const message = create(method.output, item as Record<string, unknown>)
-        if (!call.write(message)) await drained(call, gone.signal)
+        if (signal.aborted) return
+        await call.write(frameOf(toBinary(method.output, create(method.output, item as Record<string, unknown>))))
       }
     })
-    stream
-      .finally(() => gate.closed.removeEventListener('abort', end))
-      .then(
-        () => call.end(),
-        (error) => call.emit('error', error),
-      )
+    stream.then(
+      () => call.end(),
+      (error) => call.end(grpcStatus(error)),
+    )
   }
 }
 
-/** Resolves when the client has taken what was written, or is gone. */
-function drained(call: ServerWritableStream<Message, Message>, gone: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>()
-  const done = () => {
-    call.off('drain', done)
-    gone.removeEventListener('abort', done)
-    resolve()
+/** The request; undefined when it is none of this method, which the client is told. */
+function decoded(method: DescMethod, call: ServerCall): Message | undefined {
+  try {
+    return fromBinary(method.input, call.request)
+  } catch {
+    call.end({ code: 'INTERNAL', details: `the request is no ${method.input.typeName}` })
+    return undefined
   }
-  if (gone.aborted) return Promise.resolve()
-  call.on('drain', done)
-  gone.addEventListener('abort', done)
-  return promise
 }

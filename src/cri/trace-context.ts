@@ -1,5 +1,3 @@
-import type { Metadata } from '@grpc/grpc-js'
-
 /** The distributed trace that a call belongs to, in hexadecimal digits: the kubelet's, when it traces. */
 export interface TraceContext {
   /** 32 digits. */
@@ -11,10 +9,9 @@ export interface TraceContext {
 }
 
 /** What the caller says in `traceparent` (W3C Trace Context, level 1); undefined without one, or when it is no such thing. */
-export function traceContextOf(metadata: Metadata): TraceContext | undefined {
-  const [header] = metadata.get('traceparent')
+export function traceContextOf(header: string | undefined): TraceContext | undefined {
   const match = /^(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?$/.exec(
-    String(header ?? ''),
+    header ?? '',
   )
   if (!match) return undefined
   const [, traceId = '', parentSpan = '', flags = ''] = match

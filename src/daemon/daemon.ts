@@ -1,10 +1,10 @@
 import { chmodSync, rmSync } from 'node:fs'
 import type { ServerResponse } from 'node:http'
 import { join } from 'node:path'
-import type { Server } from '@grpc/grpc-js'
 import { askVersion } from '../cri/ask-version.ts'
 import { CallGate } from '../cri/call-gate.ts'
-import { createCriServer, listen } from '../cri/server.ts'
+import type { GrpcServer } from '../cri/grpc/grpc-server.ts'
+import { createCriServer } from '../cri/server.ts'
 import { Images } from '../image/images.ts'
 import { createClock } from '../lib/clock.ts'
 import { failedPrecondition } from '../lib/errors.ts'
@@ -210,12 +210,12 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
   const gate = new CallGate()
   const cri = createCriServer(
     { pods, images, network, events, stats, metrics, calls, clock, streaming, about: about(version, live, handlers) },
-    { log, traces, calls, happenings },
+    { log, logsDebug: () => plainLog.level === 'debug', traces, calls, happenings },
     gate,
   )
   const admin = createAdminServer({ pods, images, traces, calls, live, metrics: answer })
   for (const path of [config.socket, config.admin_socket]) rmSync(path, { force: true })
-  await listen(cri, config.socket)
+  await cri.listen(config.socket)
   chmodSync(config.socket, 0o660)
   await new Promise<void>((resolve, reject) => admin.once('error', reject).listen(config.admin_socket, resolve))
   chmodSync(config.admin_socket, 0o600)
@@ -249,13 +249,13 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
 }
 
 /** Ends the connections when the last answers are on their way, or not much later. */
-async function shutDown(server: Server): Promise<void> {
+async function shutDown(server: GrpcServer): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
   const late = setTimeout(resolve, 500)
-  server.tryShutdown(() => resolve())
+  void server.close().then(resolve)
   await promise
   clearTimeout(late)
-  server.forceShutdown()
+  server.destroy()
 }
 
 /** The newest time stamp on record: no new object may seem older, even when the clock was set back. */

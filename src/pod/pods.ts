@@ -15,6 +15,7 @@ import { describeContainer, describeSandbox } from './describe.ts'
 import { runningContainer } from './container-command.ts'
 import { type ExecRequest, exec, type RunningExec } from './exec.ts'
 import { type ExecOutcome, execSync } from './exec-sync.ts'
+import { ListedRecords } from './listed-records.ts'
 import { containersOf, findContainer, getContainer, getSandbox } from './lookup.ts'
 import { nriHost } from './nri-host.ts'
 import type { PodParts } from './parts.ts'
@@ -40,12 +41,16 @@ export class Pods {
   readonly #parts: PodParts
   readonly #reconciler: Reconciler
   readonly #takeovers: Takeovers
+  readonly #sandboxes: ListedRecords<SandboxRecord>
+  readonly #containers: ListedRecords<ContainerRecord>
   #rounds: NodeJS.Timeout | undefined
 
   constructor(parts: PodParts) {
     this.#parts = parts
     this.#reconciler = new Reconciler(parts)
     this.#takeovers = new Takeovers(parts)
+    this.#sandboxes = new ListedRecords(parts.sandboxes)
+    this.#containers = new ListedRecords(parts.containers)
   }
 
   /**
@@ -111,9 +116,9 @@ export class Pods {
     return getSandbox(this.#parts, id)
   }
 
-  /** Every sandbox that is there, newest first. */
-  sandboxes(): SandboxRecord[] {
-    return newestFirst([...this.#parts.sandboxes.all()].filter(({ state }) => state.phase !== 'creating'))
+  /** Every sandbox that is there, newest first; the same array as long as none has changed. */
+  sandboxes(): readonly SandboxRecord[] {
+    return this.#sandboxes.all()
   }
 
   createContainer(sandboxId: string, config: ContainerConfig | undefined): Promise<string> {
@@ -139,9 +144,9 @@ export class Pods {
     return getContainer(this.#parts, id)
   }
 
-  /** Every container that is there, newest first. */
-  containers(): ContainerRecord[] {
-    return newestFirst([...this.#parts.containers.all()].filter(({ state }) => state.phase !== 'creating'))
+  /** Every container that is there, newest first; the same array as long as none has changed. */
+  containers(): readonly ContainerRecord[] {
+    return this.#containers.all()
   }
 
   containersOf(sandboxId: string): ContainerRecord[] {
@@ -242,8 +247,4 @@ export class Pods {
   onShimConnected(shim: string, client: ShimClient): Promise<void> {
     return reattachContainers(this.#parts, shim, client)
   }
-}
-
-function newestFirst<T extends { readonly createdAt: bigint }>(records: T[]): T[] {
-  return records.sort((a, b) => (a.createdAt > b.createdAt ? -1 : a.createdAt < b.createdAt ? 1 : 0))
 }

@@ -13,6 +13,7 @@ export class Store<T extends { readonly id: string }> {
   readonly #table: RecordTable<T>
   readonly #records: Map<string, T>
   readonly #listeners: RecordListener<T>[] = []
+  #changes = 0
   /** Rows that this version cannot read; they stay in the database. */
   readonly unreadable: readonly UnreadableRecord[]
   /** What was not as it should be when the records were loaded. */
@@ -26,6 +27,11 @@ export class Store<T extends { readonly id: string }> {
     this.problems = problems
   }
 
+  /** How often records have changed, been made or deleted since the start. */
+  get changes(): number {
+    return this.#changes
+  }
+
   get(id: string): T | undefined {
     return this.#records.get(id)
   }
@@ -37,7 +43,7 @@ export class Store<T extends { readonly id: string }> {
   put(record: T): T {
     const before = this.#records.get(record.id)
     this.#table.put(record.id, record)
-    this.#records.set(record.id, record)
+    this.#show(record)
     this.#tell(before, record)
     return record
   }
@@ -45,7 +51,7 @@ export class Store<T extends { readonly id: string }> {
   /** A record of what has been there all along: it shows whether or not it can be written. */
   add(record: T): void {
     const before = this.#records.get(record.id)
-    this.#records.set(record.id, record)
+    this.#show(record)
     this.#table.note(record.id, record)
     this.#tell(before, record)
   }
@@ -72,7 +78,7 @@ export class Store<T extends { readonly id: string }> {
     if (!before) return undefined
     const after = change(before)
     if (after === before) return before
-    this.#records.set(id, after)
+    this.#show(after)
     this.#table.note(id, after)
     this.#tell(before, after)
     return after
@@ -83,7 +89,13 @@ export class Store<T extends { readonly id: string }> {
     const before = this.#records.get(id)
     this.#table.delete(id)
     this.#records.delete(id)
+    this.#changes++
     if (before) this.#tell(before, undefined)
+  }
+
+  #show(record: T): void {
+    this.#records.set(record.id, record)
+    this.#changes++
   }
 
   #tell(before: T | undefined, after: T | undefined): void {

@@ -15,7 +15,7 @@ const types: Readonly<Record<PodEventType, ContainerEventType>> = {
 export const getContainerEvents: HandlerOf<typeof RuntimeService, 'getContainerEvents'> = async function* (
   { events, images },
   _,
-  signal,
+  { signal },
 ) {
   for await (const { type, id, at, sandbox, containers } of events.subscribe(signal)) {
     yield {
