@@ -5,6 +5,6 @@ import { referenceFile } from '../src/config/reference.ts'
 
 const path = join(import.meta.dirname, '../docs/configuration.md')
 const docs = readFileSync(path, 'utf8')
-const start = docs.indexOf('```toml\n', docs.indexOf('## Keys'))
+const start = docs.indexOf('```toml berth\n', docs.indexOf('## Keys'))
 const end = docs.indexOf('\n```\n', start)
-writeFileSync(path, `${docs.slice(0, start)}\`\`\`toml\n${referenceFile()}${docs.slice(end + 1)}`)
+writeFileSync(path, `${docs.slice(0, start)}\`\`\`toml berth\n${referenceFile()}${docs.slice(end + 1)}`)

@@ -49,7 +49,8 @@ Priority: optional
 Installed-Size: ${size}
 Pre-Depends: dpkg (>= 1.21.18)
 Depends: runc | crun, containernetworking-plugins, iptables, libc6, libstdc++6
-Recommends: libisal2, criu
+Recommends: libisal2
+Suggests: criu
 Description: Kubernetes container runtime
  Serves the Container Runtime Interface (CRI v1) to the kubelet and to
  crictl, pulls OCI images, and runs pods through runc or crun, with CNI

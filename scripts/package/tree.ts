@@ -63,6 +63,8 @@ function layProgram(lib: string, architecture: Architecture, { root, dist, node,
     // Not berth/client, which is for programs that npm installs.
     if (name.endsWith('.js') && name !== 'client.js') copy(join(dist, name), join(lib, 'dist', name))
   }
+  // For what V8 makes of the bundles: postinst fills it, or whoever runs them first and may write to it.
+  mkdirSync(join(lib, 'dist/.cache'))
   const { name, version, type, license } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
   write(join(lib, 'package.json'), `${JSON.stringify({ name, version, type, license }, null, 2)}\n`)
   copy(join(node, 'bin/node'), join(lib, 'node'))
@@ -88,6 +90,8 @@ function layProgram(lib: string, architecture: Architecture, { root, dist, node,
 /** Finds its files from where it lies itself, so that the folder of a tarball may be anywhere. */
 const launcher = (name: string, options: string) => `#!/bin/sh
 here=$(dirname "$(readlink -f "$0")")/../lib/berth
+# What V8 makes of the bundle is kept there, which saves a quarter of the start.
+[ -d "$here/dist/.cache" ] && export NODE_COMPILE_CACHE="$here/dist/.cache"
 exec "$here/node"${options} "$here/dist/${name}.js" "$@"
 `
 

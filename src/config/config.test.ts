@@ -32,7 +32,7 @@ test('the reference is a file that says what the defaults are, also when what is
 
 test('docs/configuration.md has the reference: npm run docs writes it', () => {
   const docs = readFileSync(join(import.meta.dirname, '../../docs/configuration.md'), 'utf8')
-  assert.ok(docs.includes(`\n\`\`\`toml\n${referenceFile()}\`\`\`\n`))
+  assert.ok(docs.includes(`\n\`\`\`toml berth\n${referenceFile()}\`\`\`\n`))
 })
 
 test('a key that does not exist is an error that names what was meant', () => {

@@ -112,9 +112,9 @@ export class Fields<T extends object = Record<string, unknown>> {
     return (value ?? []).map((item, index) => this.#child<ItemOf<T[K]>>(item, `${this.#pathOf(key)}[${index}]`))
   }
 
-  /** Counts the field as not supported, though it was read; for values that are not. */
-  ignore(key: Key<T>): void {
-    this.#ignored.push(this.#pathOf(key))
+  /** Counts the field as not supported, though it was read; for values that are not, with a word on it where it helps. */
+  ignore(key: Key<T>, why?: string): void {
+    this.#ignored.push(`${this.#pathOf(key)}${why === undefined ? '' : ` (${why})`}`)
   }
 
   /**

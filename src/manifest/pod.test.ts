@@ -72,7 +72,7 @@ test('every field without effect is named', () => {
     'spec.securityContext.windowsOptions',
     'spec.serviceAccountName',
     'spec.volumes[1].nfs',
-    'spec.volumes[2].emptyDir.medium',
+    'spec.volumes[2].emptyDir.medium (Memory is the only one; this volume is on disk)',
     'status',
   ])
   assert.deepEqual(readPod(manifest({ restartPolicy: 'Never', dnsPolicy: 'Default' })).ignored, [])

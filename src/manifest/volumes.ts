@@ -99,8 +99,8 @@ function readEmptyDir(name: string, fields: Fields<V1EmptyDirVolumeSource> | und
     }
   }
   // On disk nothing keeps to a limit, and huge pages are not mounted: what asks for them is told so.
-  if (fields?.string('medium')) fields.ignore('medium')
-  if (limit !== undefined) fields?.ignore('sizeLimit')
+  if (fields?.string('medium')) fields.ignore('medium', 'Memory is the only one; this volume is on disk')
+  if (limit !== undefined) fields?.ignore('sizeLimit', 'only a volume in memory has a limit')
   return { kind: 'empty-dir', name, memory: undefined }
 }
 

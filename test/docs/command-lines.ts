@@ -1,4 +1,7 @@
-import { berthPrints, commandNames } from '../../scripts/package/help-texts.ts'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { berthdHelp, berthPrints, commandNames } from '../../scripts/package/help-texts.ts'
+import { repository } from '../harness/berthd.ts'
 
 /** Words that may follow `berth` in running text, or that stand for something. */
 const placeholder = /^(…|[A-Z_]+|\.\.\.|<.*|\[.*|\$.*|VERB.*)$/
@@ -9,12 +12,21 @@ const foreign: ReadonlySet<string> = new Set([
   'crictl checkpoint',
 ])
 
-/** What is wrong with the command lines of `berth` and `crictl` in a text; crictl's verbs and options are also berth's. */
+/**
+ * What is wrong with the command lines of `berth`, `berthd`, `crictl` and `npm` in a text; crictl's verbs and options are also
+ * berth's.
+ */
 export async function wrongCommands(text: string): Promise<readonly string[]> {
   const verbs = new Set([...(await commandNames()), 'help'])
-  const wrong: string[] = []
+  const wrong: string[] = wrongScripts(text)
   for (const line of commandLines(text)) {
-    const words = line.split(/\s+/).slice(1)
+    const [program, ...words] = line.split(/\s+/)
+    if (program === 'berthd') {
+      wrong.push(
+        ...(await unknownOptions(words, await optionsOf(['berthd']))).map((option) => `${line}: no option ${option}`),
+      )
+      continue
+    }
     const verbAt = skipGlobal(words)
     const verb = words[verbAt]
     const globals = await unknownOptions(words.slice(0, verbAt), await optionsOf([]))
@@ -45,11 +57,11 @@ function commandLines(text: string): readonly string[] {
   return code.flatMap((line) =>
     [
       ...line.matchAll(
-        /(?:^|[$(|&;] ?|\bxargs |sudo |^ +|if )(?:bin\/)?((?:berth|crictl)(?: [^|;&>)#<]*)?)(?=$|[|;&>)#<])/g,
+        /(?:^|[$(|&;] ?|\bxargs |sudo |^ +|if )(?:bin\/)?((?:berthd?|crictl)(?: [^|;&>)#<]*)?)(?=$|[|;&>)#<])/g,
       ),
     ]
       .map(([, command]) => (command as string).replace(/ {3,}.*/, '').trim())
-      .filter((command) => /^(berth|crictl)( |$)/.test(command)),
+      .filter((command) => /^(berthd? |crictl |(berth|crictl)$)/.test(command)),
   )
 }
 
@@ -71,7 +83,8 @@ const helps = new Map<string, Promise<string>>()
 
 async function optionsOf(command: readonly string[]): Promise<ReadonlySet<string>> {
   const key = command.join(' ')
-  const help = helps.get(key) ?? berthPrints([...command, '--help'])
+  const help =
+    helps.get(key) ?? (key === 'berthd' ? Promise.resolve(berthdHelp(repository)) : berthPrints([...command, '--help']))
   helps.set(key, help)
   return new Set([...(await help).matchAll(/(?<=^ {2}|, )--?[a-zA-Z][a-z-]*/gm)].map(([option]) => option))
 }
@@ -86,4 +99,28 @@ async function unknownOptions(words: readonly string[], known: ReadonlySet<strin
       // -fa is -f and -a.
       return word.startsWith('--') || ![...word.slice(1)].every((letter) => known.has(`-${letter}`))
     })
+}
+
+/** The files that have the help of a script which takes options. */
+const scriptHelps: Readonly<Record<string, string>> = {
+  start: 'scripts/start/settings.ts',
+  package: 'scripts/package/main.ts',
+  soak: 'scripts/soak.mjs',
+  bench: 'bench/options.ts',
+}
+
+/** Scripts of package.json that are not there, and options that they do not have. */
+function wrongScripts(text: string): string[] {
+  const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { scripts: object }
+  const lines = [...text.replaceAll('\\\n', ' ').matchAll(/\bnpm (?:run )?([a-z][a-z:]*)((?: -- [^`\n]*)?)/g)]
+  return lines.flatMap(([line, name = '', rest = '']) => {
+    if (['ci', 'run', 'packages'].includes(name)) return []
+    if (!(name in scripts)) return [`${line}: no script ${name}`]
+    const options = [...rest.matchAll(/ (--[a-z][a-z-]*)/g)].map(([, option]) => option as string)
+    const help = scriptHelps[name]
+    const known = help === undefined ? '' : readFileSync(join(repository, help), 'utf8')
+    return options
+      .filter((option) => option !== '--help' && !known.includes(option))
+      .map((option) => `${line}: no option ${option}`)
+  })
 }

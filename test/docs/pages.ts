@@ -2,14 +2,14 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { repository } from '../harness/berthd.ts'
 
-/** A fenced block of shell. */
+/** A block of code, fenced or indented. */
 export interface Block {
   readonly page: string
   /** The line of its first command, from 1. */
   readonly line: number
+  /** What stands behind the fence: `sh run`; empty for an indented block and one whose fence says nothing. */
+  readonly kind: string
   readonly text: string
-  /** It begins with "```sh run": a test runs it. */
-  readonly runnable: boolean
 }
 
 /** The pages for people, from the repository's folder on. */
@@ -22,13 +22,36 @@ export const pages = (): readonly string[] => [
 
 export const textOf = (page: string): string => readFileSync(join(repository, page), 'utf8')
 
-/** The blocks of shell of a page, in order. */
+/** The blocks of a page, in order. */
 export function blocksOf(page: string): readonly Block[] {
-  const text = textOf(page)
-  return [...text.matchAll(/^```sh( run)?\n([\s\S]*?)^```$/gm)].map((match) => ({
-    page,
-    line: text.slice(0, match.index).split('\n').length + 1,
-    text: match[2] as string,
-    runnable: match[1] !== undefined,
-  }))
+  const blocks: Block[] = []
+  let open: { readonly line: number; readonly kind: string; readonly fenced: boolean; lines: string[] } | undefined
+  const close = () => {
+    if (open) blocks.push({ page, line: open.line, kind: open.kind, text: `${open.lines.join('\n').trimEnd()}\n` })
+    open = undefined
+  }
+  let before = ''
+  for (const [index, line] of textOf(page).split('\n').entries()) {
+    const fence = /^```(.*)$/.exec(line)
+    if (open?.fenced) {
+      if (fence) close()
+      else open.lines.push(line)
+    } else if (fence) {
+      close()
+      open = { line: index + 2, kind: (fence[1] as string).trim(), fenced: true, lines: [] }
+    } else if (line.startsWith('    ') && (open || before === '')) {
+      open ??= { line: index + 1, kind: '', fenced: false, lines: [] }
+      open.lines.push(line.slice(4))
+    } else if (open && line === '') {
+      open.lines.push('')
+    } else {
+      close()
+    }
+    before = line
+  }
+  close()
+  return blocks
 }
+
+/** What a block is called where it needs a name: its first line. */
+export const titleOf = ({ text }: Block): string => text.slice(0, text.indexOf('\n'))

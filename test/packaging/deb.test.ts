@@ -20,8 +20,19 @@ test(`the Debian package (${release}): install, run a pod, upgrade, remove, inst
     debian.run(`sed -i 's|^# cgroup_parent = .*|cgroup_parent = "/${debian.mark}"|' /etc/berth/config.toml`)
     assert.match(debian.run('berth config check'), /is valid/)
     assert.match(debian.run('berth config show --origin'), new RegExp(`${debian.mark}.*config\\.toml`))
+    const began = Date.now()
     debian.run('/etc/init.d/berth start')
-    await eventually('berthd serves', () => debian.try('berth version').exitCode === 0 || undefined, 30_000)
+    await eventually(
+      'berthd serves',
+      () => debian.try('test -S /run/berth/berth.sock').exitCode === 0 || undefined,
+      30_000,
+    )
+    t.diagnostic(`berthd listened ${Date.now() - began} ms after its start was asked for`)
+    debian.run('berth version')
+    for (const program of ['berth', 'berthd']) {
+      const told = debian.run(`NODE_DEBUG_NATIVE=COMPILE_CACHE ${program} --version 2>&1`)
+      assert.match(told, new RegExp(`V8 code cache for ESM \\S+/dist/${program}\\.js was accepted`))
+    }
   })
 
   await t.test('run a pod', async () => {
@@ -60,8 +71,10 @@ test(`the Debian package (${release}): install, run a pod, upgrade, remove, inst
   })
 
   await t.test('remove, and install again', async () => {
-    const said = debian.run('dpkg -r berth')
+    const said = debian.run('dpkg -r berth 2>&1')
     assert.match(said, /1 pods are left, and run on/)
+    assert.doesNotMatch(said, /not empty|warning/)
+    assert.ok(!existsSync(join(debian.folder, 'usr/lib/berth')))
     assert.ok(!existsSync(join(debian.folder, 'usr/bin/berth')))
     assert.ok(!debian.processes().some((line) => line.includes('berthd.js')), 'berthd has ended')
     assert.equal(startOf(container.pid), container.started)

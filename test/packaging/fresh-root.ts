@@ -29,11 +29,15 @@ export interface RootOptions {
   readonly release: string
   /** Its first process is systemd, with cgroups of its own; else none but a process that waits. */
   readonly systemd: boolean
+  /** With systemd: it also has what the node of a cluster has, as far as Debian has it. */
+  readonly node?: boolean
 }
 
 /** The packages that the package of Berth depends on. */
 const depended = ['runc', 'containernetworking-plugins', 'iptables', 'libstdc++6']
 const forSystemd = ['systemd-sysv', 'dbus']
+/** The first is what the package recommends: an apt without a network would miss it. */
+const forNode = ['libisal2', 'containerd', 'kubernetes-client', 'kmod', 'procps']
 
 const hierarchies = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids']
 
@@ -135,6 +139,11 @@ export class FreshRoot {
     return output
   }
 
+  /** Starts a program of this machine in its network, with whatever else is this machine's. */
+  startInNetwork(file: string, ...args: readonly string[]): ChildProcess {
+    return spawn('nsenter', [`--target=${this.#pid}`, '--net', file, ...args], { stdio: ['ignore', 'pipe', 'inherit'] })
+  }
+
   /** The command lines of its processes, but for those that this class has started. */
   processes(): readonly string[] {
     const lines = this.run(`for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline 2>/dev/null && echo; done`).split('\n')
@@ -194,13 +203,13 @@ function removeCgroups(folder: string): void {
 }
 
 /** The folder with a Debian that nobody has entered; made once, and kept in build/. */
-function pristineRoot({ release, systemd }: RootOptions): string {
-  const kept = join(repository, `build/${release}${systemd ? '-systemd' : ''}`)
+function pristineRoot({ release, systemd, node }: RootOptions): string {
+  const kept = join(repository, `build/${release}${node ? '-node' : systemd ? '-systemd' : ''}`)
   if (existsSync(kept)) return kept
   const fresh = `${kept}.next`
   rmSync(fresh, { recursive: true, force: true })
   mkdirSync(fresh, { recursive: true })
-  const packages = [...depended, ...(systemd ? forSystemd : [])].join(',')
+  const packages = [...depended, ...(systemd ? forSystemd : []), ...(node ? forNode : [])].join(',')
   check(['debootstrap', '--variant=minbase', `--include=${packages}`, release, fresh])
   renameSync(fresh, kept)
   return kept

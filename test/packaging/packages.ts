@@ -18,13 +18,13 @@ const architecture = process.arch === 'x64' ? 'amd64' : process.arch
 
 /** Makes two packages, the second of which is an upgrade of the first, and puts them into `/` of the root; their names. */
 export function providePackages(debian: FreshRoot): readonly [string, string] {
-  const [first, second] = [makePackage(undefined), makePackage('2')]
+  const [first, second] = [makePackage(), makePackage('2')]
   for (const file of [first, second]) cpSync(join(repository, 'build', file), join(debian.folder, file))
   return [first, second]
 }
 
 /** Makes the package in build/ and answers its file's name. */
-function makePackage(revision: string | undefined): string {
+export function makePackage(revision?: string): string {
   const name = `berth_${revision === undefined ? version : `${version}-${revision}`}_${architecture}.deb`
   const args = ['scripts/package.mjs', '--arch', architecture, '--only', 'deb']
   if (revision !== undefined) args.push('--revision', revision)

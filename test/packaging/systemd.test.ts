@@ -18,6 +18,7 @@ test(`the Debian package with systemd (${release}): enabled and started, restart
     [debian.try(`systemctl is-enabled ${unit}`), debian.try(`systemctl is-active ${unit}`)].map(({ output }) =>
       output.trim(),
     )
+  const isInForce = (line: string) => debian.run('berth config show --running').includes(line)
   const containerPid = () => debian.run('berth inspect hello/counter -o "jsonpath={.info.pid}"').trim()
 
   await t.test('install', async () => {
@@ -34,7 +35,13 @@ test(`the Debian package with systemd (${release}): enabled and started, restart
 
   await t.test('restart, and a death of berthd, leave pods alone', async () => {
     const before = { pod: containerPid(), berthd: property('MainPID') }
+    const isRead = (cause: string) => debian.run('journalctl -u berth -o cat').includes(`"cause":"${cause}"`)
+    assert.ok(!isRead('SIGHUP'))
     debian.run('systemctl reload berth')
+    await eventually('the configuration was read again', () => isRead('SIGHUP') || undefined)
+    assert.equal(property('MainPID'), before.berthd)
+    debian.run(`sed -i 's/^# log_level = .*/log_level = "debug"/' /etc/berth/config.toml`)
+    await eventually('what has changed counts', () => isInForce('log_level = "debug"') || undefined)
     assert.equal(property('MainPID'), before.berthd)
     debian.run('systemctl restart berth')
     assert.notEqual(property('MainPID'), before.berthd)

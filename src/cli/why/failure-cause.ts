@@ -3,7 +3,7 @@ import { failureRules, type FailedRequest } from './failure-rules.ts'
 
 /** What a failed call means. */
 export function failureCause(request: FailedRequest): Cause {
-  const { rpc, message, stage, lastAt, count = 1 } = request
+  const { rpc, message, code, stage, lastAt, count = 1 } = request
   const plain = withoutNames(request)
   const facts = {
     said: message.trim(),
@@ -15,6 +15,10 @@ export function failureCause(request: FailedRequest): Cause {
   for (const { rpc: ofRpc, words, layer, what, next } of failureRules) {
     const found = ofRpc === undefined || ofRpc.test(rpc) ? words.exec(plain) : null
     if (found) return { layer, what, next: next(found, request), ...facts }
+  }
+  if (code === 'invalid-argument') {
+    const what = 'what was asked for is not valid'
+    return { layer: 'configuration', what, next: 'its words name the field: correct it in the manifest', ...facts }
   }
   const next = 'its words say why; the log of the container runtime has what was done before'
   return { layer: rpc === 'PullImage' ? 'registry' : 'container runtime', what: `${rpc} failed`, next, ...facts }

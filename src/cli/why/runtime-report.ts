@@ -29,6 +29,7 @@ export interface ReportedCall extends CallSubject {
 }
 
 export interface ReportedFailure extends CallSubject {
+  readonly code?: string
   readonly message: string
   readonly stage?: string
   readonly firstAt: number
