@@ -40,6 +40,7 @@ export function makeDeb(sources: Sources, { architecture, version, stage, file, 
   })
 }
 
+/** dpkg reads zstd since 1.21.18, that of Ubuntu long since; 22.04 has 1.21.1. */
 const controlFile = (version: string, architecture: Architecture, size: number) => `Package: berth
 Version: ${version}
 Architecture: ${architecture}
@@ -47,7 +48,7 @@ Maintainer: The authors of Berth <berth@localhost>
 Section: admin
 Priority: optional
 Installed-Size: ${size}
-Pre-Depends: dpkg (>= 1.21.18)
+Pre-Depends: dpkg (>= 1.21.1)
 Depends: runc | crun, containernetworking-plugins, iptables, libc6, libstdc++6
 Recommends: libisal2
 Suggests: criu

@@ -40,10 +40,10 @@ function configurationsIn(folder: string): readonly string[] {
   }
 }
 
-/** A CNI configuration list for the reference plugins, from 0.9 on (Debian 12 has 1.1.1). */
+/** A CNI configuration list for the reference plugins, from 0.9 on (Ubuntu 22.04), which know no later version than 0.4.0. */
 function bridgeNetwork({ bridge, subnet }: PodNetwork): object {
   return {
-    cniVersion: '1.0.0',
+    cniVersion: '0.4.0',
     name: bridge,
     plugins: [
       {
