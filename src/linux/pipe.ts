@@ -38,9 +38,9 @@ export function pipeCapacity(fd: number): number | undefined {
 const F_SETPIPE_SZ = 1031
 
 /**
- * Makes an empty pipe take so many bytes without anybody reading; false when it may not: root has it up to
+ * Makes a pipe take so many bytes without anybody reading; false when it may not, or has more in it: root has it up to
  * /proc/sys/fs/pipe-max-size, mostly 1 MiB (pipe(7)).
  */
-export function enlargePipe(fd: number, bytes: number): boolean {
+export function setPipeCapacity(fd: number, bytes: number): boolean {
   return libc.fcntl(fd, F_SETPIPE_SZ, bytes) >= bytes
 }

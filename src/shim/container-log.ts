@@ -25,7 +25,7 @@ const streams = ['stdout', 'stderr'] as const
 const newline = 0x0a
 
 /** For all containers: what is done with them is done before anything else happens. */
-const text = Buffer.allocUnsafe(128 * 1024)
+const text = Buffer.allocUnsafe(256 * 1024)
 const lines = Buffer.allocUnsafe(256 * 1024)
 
 /** What is noted and given back at a time, in bytes: little enough to be compared with the log by the next shim. */
@@ -97,13 +97,23 @@ export class ContainerLog {
   /** Writes what was taken, but for a line that has not ended yet; with `final` that too. */
   write(stream: LogStream, final = false): void {
     const staged = this.#staged[stream]
-    while (this.#logged[stream] < staged.end) {
+    for (let more = true; more && this.#logged[stream] < staged.end; ) {
       const piece = staged.read(text, this.#logged[stream])
       const isLast = this.#logged[stream] + piece.length === staged.end
-      const { used, written } = formatLines({ text: piece, lines, stream, at: clock(), final: final && isLast })
-      if (written === 0 || !this.#append(stream, lines.subarray(0, written), used)) break
+      more = this.#writePiece(stream, piece, final && isLast)
     }
     this.#release(stream)
+  }
+
+  /** Writes the whole lines of a piece of what was taken. Answers whether there were any, and all could be written. */
+  #writePiece(stream: LogStream, piece: Uint8Array, final: boolean): boolean {
+    let used = 0
+    for (;;) {
+      const next = formatLines({ text: piece.subarray(used), lines, stream, at: clock(), final })
+      if (next.written === 0) return used > 0
+      if (!this.#append(stream, lines.subarray(0, next.written), next.used)) return false
+      used += next.used
+    }
   }
 
   /** Goes on in a new log file after the old one was renamed. */

@@ -6,6 +6,7 @@ import { AttachClient } from './attach-client.ts'
 import { ContainerLog } from './container-log.ts'
 import type { LogStream } from './cri-log.ts'
 import { type OutputSource, PipeSource, TerminalSource } from './output-source.ts'
+import { PacedWatch } from './paced-watch.ts'
 
 export interface ContainerOutputOptions {
   /** The folder with the named pipes `stdout` and `stderr`. */
@@ -18,12 +19,12 @@ export interface ContainerOutputOptions {
 }
 
 /** What is taken from one stream in one turn, in bytes: the others come next. */
-const turnBytes = 128 * 1024
+const turnBytes = 256 * 1024
 
 interface Stream {
   readonly name: LogStream
   readonly source: OutputSource
-  readonly watch: ReadableWatch
+  readonly watch: Disposable
 }
 
 /** What a container writes, on its way from the pipes (or the pty) to the CRI log and to the clients that are attached. */
@@ -43,25 +44,33 @@ export class ContainerOutput {
 
   /** Reads the named pipes of the container. */
   readPipes(): void {
-    for (const name of ['stdout', 'stderr'] as const) this.#read(name, new PipeSource(join(this.#bundle, name)))
+    for (const name of ['stdout', 'stderr'] as const) {
+      const source = new PipeSource(join(this.#bundle, name))
+      this.#read(name, source, (take) => new PacedWatch(source, take))
+    }
   }
 
   /** Takes over `master`, the pty of a container with a terminal: what it shows goes to the log as stdout. */
   readTerminal(master: number): void {
-    this.#read('stdout', new TerminalSource(master, join(this.#bundle, 'stdout')))
+    const source = new TerminalSource(master, join(this.#bundle, 'stdout'))
+    // Somebody may be looking at it: nothing is held up.
+    this.#read('stdout', source, (take) => new ReadableWatch(source.fd, take))
     this.#terminal = master
   }
 
-  #read(name: LogStream, source: OutputSource): void {
-    const watch = new ReadableWatch(source.fd, () => {
+  #read(name: LogStream, source: OutputSource, watch: (take: () => number) => Disposable): void {
+    const take = () => {
       try {
-        if (this.#take(stream, turnBytes) === 0) this.#ended(stream)
+        const taken = this.#take(stream, turnBytes)
+        if (taken === 0) this.#ended(stream)
+        return taken
       } catch (error) {
         this.#log.error({ stream: name, error: messageOf(error) }, 'cannot read the output any more')
         this.#ended(stream)
+        return 0
       }
-    })
-    const stream = { name, source, watch }
+    }
+    const stream = { name, source, watch: watch(take) }
     this.#streams.push(stream)
   }
 

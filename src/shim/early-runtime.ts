@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, readFileSync, renameSync, rmSync, symlinkSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeFifo, openFifoForBoth } from '../linux/fifo.ts'
-import { enlargePipe } from '../linux/pipe.ts'
+import { setPipeCapacity } from '../linux/pipe.ts'
 import { kill } from '../linux/spawn.ts'
 import type { BeginRequest, BegunRun, OciRuntime } from '../oci/runtime.ts'
 
@@ -43,7 +43,7 @@ export class EarlyRuntime implements Disposable {
     const fd = this.#config
     if (fd === undefined || this.#hasEnded) return undefined
     const text = readFileSync(join(this.#bundle, 'config.json'))
-    if (!enlargePipe(fd, text.length)) {
+    if (!setPipeCapacity(fd, text.length)) {
       this[Symbol.dispose]()
       return undefined
     }

@@ -1,6 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
 import { ConsoleSocket } from '../linux/console-socket.ts'
-import { createPipe, enlargePipe } from '../linux/pipe.ts'
+import { createPipe, setPipeCapacity } from '../linux/pipe.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import type { ExecProcess, ExecStart, ExecStarter } from './exec-process.ts'
 import type { ExecParams, StdioNumbers } from './protocol.ts'
@@ -76,7 +76,7 @@ async function startWithPipes(
     }
     // The command's ends wait, as programs expect of their stdio.
     const pipe = createPipe({ nonBlocking: name !== 'stdin' })
-    enlargePipe(pipe.read, pipeBytes)
+    setPipeCapacity(pipe.read, pipeBytes)
     const [own, its] = name === 'stdin' ? [pipe.write, pipe.read] : [pipe.read, pipe.write]
     ours[name] = own
     theirs[name] = its

@@ -69,8 +69,12 @@ export class LogFile implements Disposable {
     let before: number | undefined
     let written = 0
     try {
-      if (fstatSync(this.#fd).nlink === 0) this.reopen()
-      before = fstatSync(this.#fd).size
+      let stats = fstatSync(this.#fd)
+      if (stats.nlink === 0) {
+        this.reopen()
+        stats = fstatSync(this.#fd)
+      }
+      before = stats.size
       while (written < lines.length) written += writeSync(this.#fd, lines, written, lines.length - written)
       return { written }
     } catch (error) {

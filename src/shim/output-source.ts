@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs'
 import { errnoOf } from '../lib/errors.ts'
 import { openFifoForBoth, openFifoForReading } from '../linux/fifo.ts'
-import { createPipe, pipeCapacity } from '../linux/pipe.ts'
+import { createPipe, pipeCapacity, setPipeCapacity } from '../linux/pipe.ts'
 import { spliceToFile, spliceToPipe } from '../linux/splice.ts'
 
 /** Where the output of a container comes from. */
@@ -14,14 +14,40 @@ export interface OutputSource extends Disposable {
   take(file: number, position: number, most: number): number
 }
 
+/**
+ * The most that a pipe is made to hold, in bytes. What is in it counts as memory of the container; and of all pipes of a user
+ * 64 MiB may be asked for before those of its processes without privileges become small (pipe(7), pipe-user-pages-soft).
+ */
+const mostInPipe = 512 * 1024
+
 /** A named pipe of a container. */
 export class PipeSource implements OutputSource {
   readonly fd: number
-  readonly capacity: number
+  readonly #usual: number
+  #capacity: number
+  #most = mostInPipe
 
   constructor(path: string) {
     this.fd = openFifoForReading(path)
-    this.capacity = pipeCapacity(this.fd) ?? 0
+    this.#usual = this.#capacity = pipeCapacity(this.fd) ?? 0
+  }
+
+  get capacity(): number {
+    return this.#capacity
+  }
+
+  /** Lets more wait in it, while its writer is fast; false when it has all that it may. */
+  enlarge(): boolean {
+    const wanted = this.#capacity * 2
+    if (wanted > this.#most) return false
+    if (setPipeCapacity(this.fd, wanted)) this.#capacity = wanted
+    else this.#most = 0
+    return this.#capacity === wanted
+  }
+
+  /** Makes it as it was, unless more than that is in it. */
+  shrink(): void {
+    if (this.#capacity !== this.#usual && setPipeCapacity(this.fd, this.#usual)) this.#capacity = this.#usual
   }
 
   take(file: number, position: number, most: number): number {
