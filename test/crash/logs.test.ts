@@ -83,16 +83,17 @@ test('every line once and in order, whatever is killed', { timeout: (seconds + 1
     }
   }
   const deadline = Date.now() + seconds * 1000
-  const counts = { berthd: 0, shim: 0, both: 0, rotations: 0, failedRotations: 0 }
-  for (let round = 0; round < kills || Date.now() < deadline; round++) {
+  const counts = { berthd: 0, shim: 0, both: 0, rotations: 0, rotationsWithoutBerthd: 0, failedRotations: 0 }
+  for (let round = 0, asked = 0; round < kills || Date.now() < deadline; round++) {
+    const victims = (['berthd', 'shim', 'both'] as const)[round % 3] ?? 'both'
     const rotations = Array.from({ length: 5 }, async (_, n) => {
       const { id, logPath } = containers[(round * 7 + n) % containers.length] ?? assert.fail()
       await delay(Math.random() * 150)
-      if (await rotate(client, id, logPath, counts.rotations + counts.failedRotations)) counts.rotations++
-      else counts.failedRotations++
+      if (await rotate(client, id, logPath, asked++)) counts.rotations++
+      else if (victims === 'shim') counts.failedRotations++
+      else counts.rotationsWithoutBerthd++
     })
     await delay(Math.random() * 150)
-    const victims = (['berthd', 'shim', 'both'] as const)[round % 3] ?? 'both'
     counts[victims]++
     if (victims !== 'berthd') for (const pid of berthd.shims()) process.kill(pid, 'SIGKILL')
     if (victims !== 'shim') await berthd.kill9()
