@@ -1,11 +1,27 @@
 /**
  * `npm start`: makes the machine ready, builds Berth when a source is newer than the build, then hands over to
- * start/main.ts, which starts berthd and runs a first pod. `npm start -- --help` shows the options.
+ * start/main.ts, which starts berthd and runs a first pod. `npm start -- --help` shows the options, and does nothing else.
  */
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { isStale } from './build.mjs'
 import { fail, findNode, isNewEnough, root, run, setup, staticBusybox, step } from './setup.mjs'
+
+const help = `npm start -- [options]
+
+  --config FILE    configuration file of berthd (default: /etc/berth/config.toml, if it is there)
+  --root FOLDER    images and records (default: /var/lib/berth)
+  --state FOLDER   sockets and mounts (default: /run/berth)
+  --log FILE       log of berthd (default: /var/log/berth/berthd.log)
+  --manifest FILE  Pod to run (default: examples/hello.yaml)
+  --bridge NAME    bridge for pods when the machine has no CNI configuration (default: berth0)
+  --subnet CIDR    addresses for pods in that case (default: 10.73.0.0/16)
+`
+
+if (process.argv.slice(2).some((option) => option === '--help' || option === '-h')) {
+  process.stdout.write(help)
+  process.exit(0)
+}
 
 try {
   await setup()

@@ -10,7 +10,7 @@ import { findPod, readFirstPod, runningPods, someLines } from './first-pod.ts'
 import { lookAtNode } from './look-at-node.ts'
 import { loadImage } from './load-image.ts'
 import { providePodNetwork } from './pod-network.ts'
-import { help, readSettings, type Settings } from './settings.ts'
+import { readSettings, type Settings } from './settings.ts'
 
 const repository = join(import.meta.dirname, '../..')
 const say = (line: string) => void process.stdout.write(`${line}\n`)
@@ -26,7 +26,6 @@ export interface Circumstances {
 /** Starts berthd, runs a first pod, and stays until Ctrl-C. */
 export async function start(args: readonly string[], { busybox, abandoned }: Circumstances): Promise<void> {
   const settings = readSettings(args)
-  if (!settings) return void process.stdout.write(help)
   const { cniFolder, bridge, subnet, endpoint } = settings
   const over = Promise.withResolvers<string>()
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => over.resolve(signal))

@@ -18,21 +18,9 @@ export interface Settings {
   readonly manifest: string
 }
 
-export const help = `npm start -- [options]
-
-  --config FILE    configuration file of berthd (default: /etc/berth/config.toml, if it is there)
-  --root FOLDER    images and records (default: /var/lib/berth)
-  --state FOLDER   sockets and mounts (default: /run/berth)
-  --log FILE       log of berthd (default: /var/log/berth/berthd.log)
-  --manifest FILE  Pod to run (default: examples/hello.yaml)
-  --bridge NAME    bridge for pods when the machine has no CNI configuration (default: berth0)
-  --subnet CIDR    addresses for pods in that case (default: 10.73.0.0/16)
-`
-
-/** Throws for an option that does not exist and for a configuration that is not valid; undefined for --help. */
-export function readSettings(args: readonly string[]): Settings | undefined {
+/** Throws for an option that does not exist and for a configuration that is not valid; the options are in ../start.mjs. */
+export function readSettings(args: readonly string[]): Settings {
   const values = parse(args)
-  if (values.help) return undefined
   const { root, state } = values
   const config = loadConfig(configFileOf(values.config), { ...(root && { root }), ...(state && { state }) })
   const berthdArgs = (['config', 'root', 'state'] as const).flatMap((name) => {
@@ -62,11 +50,10 @@ function parse(args: readonly string[]) {
     bridge: { ...string, default: 'berth0' },
     subnet: { ...string, default: '10.73.0.0/16' },
     manifest: { ...string, default: 'examples/hello.yaml' },
-    help: { type: 'boolean', short: 'h' },
   } as const
   try {
     return parseArgs({ args: [...args], options }).values
   } catch (error) {
-    throw new Error(`${messageOf(error)}\n\n${help}`, { cause: error })
+    throw new Error(`${messageOf(error)}; npm start -- --help shows the options`, { cause: error })
   }
 }

@@ -122,7 +122,9 @@ export const keyWords: Readonly<Record<string, KeyWords>> = {
       'host-local, and portmap, firewall, bandwidth, tuning, sbr behind them. A pod with host ports or with bandwidth limits, ' +
       'sysctls of the network or a user namespace gets one of its own, as ever.',
   },
-  'shim.pods_per_process': { text: 'How many pods one shim process serves. The 110 that a kubelet runs at most by default fit into one.' },
+  'shim.pods_per_process': {
+    text: 'How many pods one shim process serves. The 110 that a kubelet runs at most by default fit into one.',
+  },
   'streaming.address': {
     text:
       'Where the streams of exec, attach and port-forward are served; the kubelet, on this machine, is the one who comes for them. ' +

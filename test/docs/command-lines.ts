@@ -103,7 +103,7 @@ async function unknownOptions(words: readonly string[], known: ReadonlySet<strin
 
 /** The files that have the help of a script which takes options. */
 const scriptHelps: Readonly<Record<string, string>> = {
-  start: 'scripts/start/settings.ts',
+  start: 'scripts/start.mjs',
   package: 'scripts/package/main.ts',
   soak: 'scripts/soak.mjs',
   bench: 'bench/options.ts',

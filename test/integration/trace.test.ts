@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { readlinkSync } from 'node:fs'
 import { after, before, test } from 'node:test'
 import type { OtlpSpan } from '../../src/observe/otlp/otlp-spans.ts'
 import { Collector } from '../../src/observe/otlp/testing/collector.ts'
@@ -45,7 +46,27 @@ test('berth trace shows what each call waited for, across berthd, plugins, shim 
   for (const part of ['RunPodSandbox', 'CNI ADD bridge', 'CreateContainer', 'StartContainer', 'shim: start', 'runc']) {
     assert.match(drawn, new RegExp(`\\d+\\.\\d\\d.*█.* ${part}$`, 'm'))
   }
-  assert.equal(await run('trace', pod), drawn)
+  const [calls = '', anatomy = ''] = drawn.split(/^pod /m)
+  assert.ok((await run('trace', pod)).startsWith(calls), 'by its id, too')
+  assert.match(anatomy, /^default\/traced, 10\.\d+\.\d+\.\d+: what there is of it on this node\n/)
+  const { pid } = JSON.parse(await run('inspect', containerId)).info as { readonly pid: number }
+  assert.match(
+    anatomy,
+    new RegExp(
+      `^berthd +${berthd.pid} .*\n└─ berth-shim +${berthd.shims()[0]} .*\n {3}└─ c +${pid} +1 +0 +sleep 1000$`,
+      'm',
+    ),
+  )
+  const own = (kind: string) => /\d+/.exec(readlinkSync(`/proc/${pid}/ns/${kind}`))?.[0]
+  for (const kind of ['net', 'ipc', 'uts', 'pid', 'mnt']) {
+    assert.match(anatomy, new RegExp(`^${kind} +\\d+ +${own(kind)} `, 'm'))
+  }
+  assert.match(
+    anatomy,
+    new RegExp(`^c +\\S+ \\S+, no limit +1 +\\d\\.\\d\\d s +${berthd.place.cgroupParent}/${containerId}$`, 'm'),
+  )
+  assert.match(anatomy, /^ {2}\/ +overlay of 1 read-only layer of the image; what is written goes to \S+\/upper$/m)
+  assert.match(anatomy, /^ {2}the node's +.*\/etc\/resolv\.conf/m)
   await run('trace', '--off')
   const root = await eventually('the spans are exported', () => spanOf(collector, 'StartContainer'))
   const sandbox = spanOf(collector, 'RunPodSandbox')

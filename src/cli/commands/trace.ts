@@ -2,11 +2,15 @@ import type { Command } from 'commander'
 import { failedPrecondition, invalidArgument } from '../../lib/errors.ts'
 import type { Span } from '../../lib/span.ts'
 import { callAdmin } from '../admin.ts'
+import { drawAnatomy } from '../anatomy/draw.ts'
+import { podAnatomy } from '../anatomy/pod-anatomy.ts'
 import type { Cli } from '../cli.ts'
+import { columnsOf } from '../format/colour.ts'
 import { formatData } from '../format/json.ts'
 import { formatWaterfall } from '../format/waterfall.ts'
 import { outputOption, wholeNumber } from '../options.ts'
 import { resolvePod } from '../resolve.ts'
+import { undefinedIfGone } from '../why/pod-facts.ts'
 
 interface Trace {
   readonly sandbox?: string
@@ -25,7 +29,10 @@ export function addTrace(program: Command, cli: Cli): void {
   program
     .command('trace')
     .argument('[pod]', 'id or name of a pod')
-    .description('show where the time of calls went: berthd, CNI plugins, shim, OCI runtime (Berth only)')
+    .description(
+      'show what a pod is on this node (processes, namespaces, cgroups, files), and where the time of its calls went: ' +
+        'berthd, CNI plugins, shim, OCI runtime (the latter with Berth only)',
+    )
     .option('--on', 'trace the calls from now on; the last 100 are kept')
     .option('--off', 'trace no more')
     .option('--last <count>', 'the last calls, whatever pod they were about', wholeNumber)
@@ -36,14 +43,34 @@ export function addTrace(program: Command, cli: Cli): void {
       if (pod === undefined && options.last === undefined) {
         throw invalidArgument('trace what? Name a pod, or ask for the last calls: berth trace --last 3')
       }
-      const all = await traces(cli)
-      const shown = pod === undefined ? all.slice(-(options.last ?? 0)) : ofPod(all, await resolvePod(cli, pod))
       const { stdout } = cli.terminal
-      if (options.output !== 'table')
-        return void stdout.write(formatData(JSON.parse(JSON.stringify(shown)), options.output))
-      if (shown.length === 0) throw failedPrecondition('no such call was traced; is tracing on? (berth trace --on)')
-      stdout.write(formatWaterfall(shown.map(({ root }) => root)))
+      if (pod === undefined || options.output !== 'table') {
+        const all = await traces(cli)
+        const shown = pod === undefined ? all.slice(-(options.last ?? 0)) : ofPod(all, await resolvePod(cli, pod))
+        if (options.output !== 'table')
+          return void stdout.write(formatData(JSON.parse(JSON.stringify(shown)), options.output))
+        if (shown.length === 0) throw notTraced()
+        return void stdout.write(formatWaterfall(shown.map(({ root }) => root)))
+      }
+      await showPod(cli, await resolvePod(cli, pod))
     })
+}
+
+const notTraced = () => failedPrecondition('no such call was traced; is tracing on? (berth trace --on)')
+
+/** The calls about a pod, as far as they are known, and what has come of them. */
+async function showPod(cli: Cli, sandbox: string): Promise<void> {
+  const { stdout } = cli.terminal
+  const calls = await traces(cli).then(
+    (all) => ofPod(all, sandbox),
+    () => undefined,
+  )
+  const anatomy = await podAnatomy(cli, sandbox).catch(undefinedIfGone)
+  if (!anatomy && !calls?.length) throw notTraced()
+  if (calls?.length) stdout.write(formatWaterfall(calls.map(({ root }) => root)))
+  else if (calls) cli.note('no call about it was traced: berth trace --on, then run it anew')
+  else cli.note('only Berth tells of the way of its calls')
+  if (anatomy) stdout.write(`${calls?.length ? '\n' : ''}${drawAnatomy(anatomy, { columns: columnsOf(stdout) })}`)
 }
 
 async function switchTracing(cli: Cli, on: boolean): Promise<void> {

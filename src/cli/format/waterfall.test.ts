@@ -27,3 +27,20 @@ test('each part has its time, its place and its depth', () => {
     ],
   )
 })
+
+test('a call after a long pause is drawn by itself', () => {
+  const call = (name: string, startedAt: number) => ({ name, startedAt, ms: 10, children: [] })
+  const lines = formatWaterfall([call('late', 5000), call('first', 1000), call('second', 1010)]).split('\n')
+  assert.deepEqual(
+    lines.map((line) => line.replaceAll(/ +/g, ' ').trim()),
+    [
+      'BEGAN (ms) TOOK (ms) WHAT',
+      `0.00 10.00 ${'█'.repeat(20)} first`,
+      `10.00 10.00 ${'█'.repeat(20)} second`,
+      '',
+      'BEGAN (ms) TOOK (ms) WHAT',
+      `4000.00 10.00 ${'█'.repeat(40)} late`,
+      '',
+    ],
+  )
+})

@@ -113,7 +113,7 @@ export const pullRules: readonly Rule[] = [
     layer: 'registry',
     what: 'the registry cannot be reached, or does not serve',
     next: (_, { image }) =>
-      `from this node, try: curl -v https://${registryOf(image)}/v2/ ; then look at DNS, proxy, firewall, and hosts.toml of a mirror`,
+      `from this node, try: curl -v ${registryOf(image)}/v2/ ; then look at DNS, proxy, firewall, and hosts.toml of a mirror`,
   },
   {
     rpc: /PullImage/,
@@ -124,8 +124,10 @@ export const pullRules: readonly Rule[] = [
   },
 ]
 
-/** The host that an image's name begins with; Docker Hub where it names none. */
+/** Where the registry is that an image's name begins with; Docker Hub where it names none. On this machine it is plain HTTP. */
 function registryOf(image = ''): string {
   const [host = ''] = image.split('/')
-  return image.includes('/') && /[.:]|^localhost$/.test(host) ? host : 'registry-1.docker.io'
+  const isHost = image.includes('/') && /[.:]|^localhost$/.test(host) && host !== 'docker.io'
+  const scheme = /^(localhost|127\.)/.test(host) ? 'http' : 'https'
+  return isHost ? `${scheme}://${host}` : 'https://registry-1.docker.io'
 }
