@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { RuntimeService } from '../../src/client/index.ts'
 import { type Process, programOf } from '../machine/processes.ts'
 import { memoryOf, runtimeProcesses, runtimeSecondsOf } from '../machine/runtime-usage.ts'
 import { type Bench, type Case, pauseBetweenTurns } from '../run/bench.ts'
@@ -6,7 +7,10 @@ import type { Endpoint } from '../run/endpoint.ts'
 import type { Metric } from '../run/measurements.ts'
 import { median } from '../statistics.ts'
 import { Fleet } from '../workload/fleet.ts'
+import { ListCalls, warmUpListCalls } from '../workload/list-calls.ts'
 import { assertRuns, podDown, podPrefix, podUp } from '../workload/pod.ts'
+
+const { listPodSandbox, listContainers, listContainerStats } = RuntimeService.method
 
 const metric = (id: string, title: string, unit: Metric['unit']): Metric => ({
   id: `held.${id}`,
@@ -30,7 +34,7 @@ const metrics = {
 /** So many more pods, one at a time, at each level, unless there are fewer rounds. */
 const mostExtraPods = 10
 /** Lists are quick: so many of each. */
-const lists = 20
+const listRounds = 20
 /** After the last pod a runtime may still have to do; milliseconds. */
 const settle = 3000
 
@@ -41,12 +45,14 @@ const settle = 3000
 export const held: Case = {
   name: 'held',
   async run(bench) {
+    await warmUpListCalls()
     for (const endpoint of bench.endpoints) await measureEndpoint(bench, endpoint)
   },
 }
 
 async function measureEndpoint(bench: Bench, endpoint: Endpoint): Promise<void> {
   const { measurements, options, folder } = bench
+  using lists = new ListCalls(endpoint.socket)
   const fleet = new Fleet(endpoint, folder)
   const memory = new Map<number, number>()
   const up = new Map<number, number>()
@@ -59,8 +65,8 @@ async function measureEndpoint(bench: Bench, endpoint: Endpoint): Promise<void> 
     memory.set(level, memoryOf(processes))
     measurements.add(metrics.memory, endpoint.name, memoryOf(processes), level)
     if (level === options.levels.at(-1)) bench.note(`${endpoint.name} with ${level} pods: ${namesOf(processes)}.`)
-    await measureCpu(bench, endpoint, level)
-    await measureLists(bench, endpoint, level)
+    await measureCpu(bench, endpoint, lists, level)
+    await measureLists(bench, endpoint, lists, level)
   }
   const added = ((memory.get(200) ?? Number.NaN) - (memory.get(50) ?? Number.NaN)) / 150
   if (!Number.isNaN(added)) measurements.add(metrics.memoryPerPod, endpoint.name, added * 1024)
@@ -88,39 +94,55 @@ async function measureUp(
   return values
 }
 
-async function measureCpu({ measurements, options }: Bench, endpoint: Endpoint, level: number): Promise<void> {
+async function measureCpu(
+  { measurements, options }: Bench,
+  endpoint: Endpoint,
+  lists: ListCalls,
+  level: number,
+): Promise<void> {
   const { seconds } = options
   const idle = await runtimeSecondsOf(endpoint, () => sleep(seconds * 1000))
   measurements.add(metrics.idleCpu, endpoint.name, (100 * idle) / seconds, level)
   const polled = await runtimeSecondsOf(endpoint, async () => {
     for (let second = 0; second < seconds; second++) {
-      await Promise.all([sleep(1000), relist(endpoint)])
+      await Promise.all([sleep(1000), relist(lists)])
     }
   })
   measurements.add(metrics.polledCpu, endpoint.name, (100 * polled) / seconds, level)
 }
 
 /** What the kubelet's pod lifecycle event generator asks each second. */
-async function relist({ cri }: Endpoint): Promise<void> {
-  await cri.runtime.listPodSandbox({})
-  await cri.runtime.listContainers({})
+async function relist(lists: ListCalls): Promise<void> {
+  await lists.call(listPodSandbox)
+  await lists.call(listContainers)
 }
 
-async function measureLists({ measurements }: Bench, endpoint: Endpoint, level: number): Promise<void> {
-  const { runtime } = endpoint.cri
-  const calls: [Metric, () => Promise<number>][] = [
-    [metrics.listPodSandbox, async () => (await runtime.listPodSandbox({})).items.length],
-    [metrics.listContainers, async () => (await runtime.listContainers({})).containers.length],
-    [metrics.listContainerStats, async () => (await runtime.listContainerStats({})).stats.length],
+async function measureLists(
+  { measurements }: Bench,
+  endpoint: Endpoint,
+  lists: ListCalls,
+  level: number,
+): Promise<void> {
+  const calls: [Metric, () => Promise<{ readonly ms: number; readonly count: number }>][] = [
+    [metrics.listPodSandbox, () => countOf(lists.call(listPodSandbox), ({ items }) => items)],
+    [metrics.listContainers, () => countOf(lists.call(listContainers), ({ containers }) => containers)],
+    [metrics.listContainerStats, () => countOf(lists.call(listContainerStats), ({ stats }) => stats)],
   ]
-  for (let round = 0; round < lists; round++) {
+  for (let round = 0; round < listRounds; round++) {
     for (const [metric, call] of calls) {
-      const start = performance.now()
-      const count = await call()
-      measurements.add(metric, endpoint.name, performance.now() - start, level)
+      const { ms, count } = await call()
+      measurements.add(metric, endpoint.name, ms, level)
       if (count < level) throw new Error(`${endpoint.name}: ${metric.title} answered ${count} of ${level}`)
     }
   }
+}
+
+async function countOf<Answer>(
+  call: Promise<{ readonly ms: number; readonly answer: Answer }>,
+  itemsOf: (answer: Answer) => readonly unknown[],
+): Promise<{ readonly ms: number; readonly count: number }> {
+  const { ms, answer } = await call
+  return { ms, count: itemsOf(answer).length }
 }
 
 /** `1 containerd, 50 containerd-shim-runc-v2, 50 pause`. */

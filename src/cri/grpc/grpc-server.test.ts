@@ -155,6 +155,20 @@ test('a deadline is kept', soon, async (t) => {
   assert.equal(wrong['grpc-status'], String(status.INTERNAL))
 })
 
+test('a deadline also ends a stream that its client does not read', soon, async (t) => {
+  const ended = Promise.withResolvers<void>()
+  const { path } = await serve(t, async (call) => {
+    const { signal } = call
+    while (!signal.aborted) await call.write(frameOf(Buffer.alloc(100_000)))
+    ended.resolve()
+  })
+  const stream = session(t, path)
+    .request({ ...requestHeaders, 'grpc-timeout': '50m' })
+    .on('error', () => {})
+  stream.end(empty)
+  await ended.promise
+})
+
 test('a deadline beyond all timers is none', soon, async (t) => {
   const { path } = await serve(t, echo)
   const answer = await send(session(t, path), empty, { headers: { 'grpc-timeout': '99999999H' } })

@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, OutgoingHttpHeaders, ServerHttp2Stream } from 'node:http2'
+import { constants, type IncomingHttpHeaders, type OutgoingHttpHeaders, type ServerHttp2Stream } from 'node:http2'
 import { prefixLength } from './frame.ts'
 import { RequestReader } from './request-reader.ts'
 import { ok, type Status, trailersOf } from './status.ts'
@@ -113,11 +113,14 @@ export class ServerCall {
   }
 
   #expire(timeout: string): void {
+    const isStuck = this.#stream.writableNeedDrain
     this.end({
       code: 'DEADLINE_EXCEEDED',
       details: `the call was not answered within its time (grpc-timeout ${timeout})`,
     })
     this.#gone?.abort()
+    // A client that takes nothing does not take that either, and nobody is to wait for it.
+    if (isStuck) this.#stream.close(constants.NGHTTP2_CANCEL)
   }
 
   /** The client is told, and need not send the rest. */
