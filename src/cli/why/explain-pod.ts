@@ -8,7 +8,7 @@ import type { RuntimeReport } from './runtime-report.ts'
 export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
   const about = aboutPod(pod)
   const waits = waitsOf(report, about)
-  const failures = failuresOf(report, about)
+  const failures = failuresOf(withoutPastPulls(report, pod), about)
   const causes = [...(pod.ready ? [] : [notReady(pod), ...unreleased(pod)]), ...failures]
   const empty = pod.ready && pod.containers.length === 0 && waits.length === 0 && failures.length === 0
   return {
@@ -24,6 +24,13 @@ export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
       : [],
     lastLines: [],
   }
+}
+
+/** A pull that failed says nothing any more when a container was made of the image since: it was there, or came otherwise. */
+function withoutPastPulls(report: RuntimeReport, { containers }: PodFacts): RuntimeReport {
+  const isPast = ({ rpc, image, lastAt }: RuntimeReport['failures'][number]) =>
+    rpc === 'PullImage' && containers.some((container) => container.image === image && container.createdAt > lastAt)
+  return { ...report, failures: report.failures.filter((failure) => !isPast(failure)) }
 }
 
 /** A pod that the runtime knows only from a call that failed or is under way. */

@@ -25,6 +25,8 @@ export interface ContainerFacts {
   readonly image: string
   readonly attempt: number
   readonly state: 'created' | 'running' | 'exited' | 'unknown'
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number
   /** Milliseconds since the epoch; 0 when it has not started, or not ended. */
   readonly startedAt: number
   readonly finishedAt: number
@@ -78,7 +80,7 @@ async function readContainer(cli: Cli, attempts: readonly Container[]): Promise<
   return newest && { ...newest, earlier }
 }
 
-async function readAttempt(cli: Cli, { id, metadata, image }: Container): Promise<ContainerFacts> {
+async function readAttempt(cli: Cli, { id, metadata, image, createdAt }: Container): Promise<ContainerFacts> {
   const { status, info } = await cli.cri.runtime.containerStatus({ containerId: id, verbose: true }, cli.ask)
   const state = stateNames[status?.state ?? ContainerState.CONTAINER_UNKNOWN] ?? 'unknown'
   const { pid, cgroup } = parseInfo(info)
@@ -90,6 +92,7 @@ async function readAttempt(cli: Cli, { id, metadata, image }: Container): Promis
     image: image?.userSpecifiedImage || image?.image || '',
     attempt: metadata?.attempt ?? 0,
     state,
+    createdAt: milliseconds(createdAt),
     startedAt: milliseconds(status?.startedAt),
     finishedAt: milliseconds(status?.finishedAt),
     exitCode: status?.exitCode ?? 0,

@@ -18,6 +18,8 @@ interface Scene {
   readonly report?: object
   readonly sandbox?: { readonly ready: boolean; readonly reason?: string; readonly networkError?: string }
   readonly container?: Partial<Omit<ContainerStatus, '$typeName' | '$unknown'>>
+  /** Milliseconds. */
+  readonly createdAgo?: number
 }
 
 /** `berth why` against a runtime in this state. */
@@ -38,7 +40,7 @@ async function why(scene: Scene, ...args: string[]) {
     }),
     listContainers: () => ({
       containers: scene.container
-        ? [{ id: c1, podSandboxId: s1, metadata, createdAt: 1n, image: { image: 'nginx' } }]
+        ? [{ id: c1, podSandboxId: s1, metadata, createdAt: ns(scene.createdAgo ?? 60_000), image: { image: 'nginx' } }]
         : [],
     }),
     containerStatus: () => ({ status: { id: c1, metadata, ...scene.container } }),
@@ -129,6 +131,16 @@ test('a container that ends again and again: its code, its attempt, its last wor
   assert.match(stdout, /why +application: it ended after 3 seconds with code 1:/)
   assert.match(stdout, /started 4 times.*CrashLoopBackOff/)
   assert.match(stdout, /its log +line 4 \\x1b\[2J\n {13}line 5/)
+})
+
+test('a pull that failed counts until a container is made of the image', async () => {
+  const scene = {
+    sandbox: { ready: true },
+    container: { state: ContainerState.CONTAINER_RUNNING },
+    report: { failures: [{ rpc: 'PullImage', ...failure, image: 'nginx', message: 'no' }] },
+  }
+  assert.match((await why({ ...scene, createdAgo: 60_000 }, 'web')).stdout, /why +registry: PullImage failed/)
+  assert.doesNotMatch((await why({ ...scene, createdAgo: 1000 }, 'web')).stdout, /registry/)
 })
 
 test('a pod of before a restart of the machine, and a container of which nobody knows', async () => {
