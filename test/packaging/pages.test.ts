@@ -80,6 +80,10 @@ test(`the commands that the pages have for a node (${release})`, { timeout: 280_
     follow(page, 'berth load images.tar')
     assert.match(node.run('berth images'), /localhost\/berth\/hello/)
     node.run(`berth -r ${containerd} run -f /root/old.yaml`)
+    assert.match(
+      node.run(`berth -r ${containerd} trace old 2>&1`),
+      /^containerd-shim.*\n[^]*─ main +\d+ +1 +0 +sleep 3600$/m,
+    )
     follow(page, 'kubectl drain')
     await hasTold(/"unschedulable":true\}\}\n$/)
     assert.equal(isActive('kubelet'), 'inactive')

@@ -29,15 +29,17 @@ export function addTrace(program: Command, cli: Cli): void {
   program
     .command('trace')
     .argument('[pod]', 'id or name of a pod')
-    .description(
-      'show what a pod is on this node (processes, namespaces, cgroups, files), and where the time of its calls went: ' +
-        'berthd, CNI plugins, shim, OCI runtime (the latter with Berth only)',
-    )
+    .description('show what a pod is on this node, and where the time of its calls went')
     .option('--on', 'trace the calls from now on; the last 100 are kept')
     .option('--off', 'trace no more')
     .option('--last <count>', 'the last calls, whatever pod they were about', wholeNumber)
     .addOption(outputOption('table', 'json', 'yaml'))
-    .addHelpText('after', '\nFirst `berth trace --on`, then do what is slow, then `berth trace POD`.')
+    .addHelpText(
+      'after',
+      `
+Always: the processes of a pod, its namespaces, cgroups and files. The way of calls through berthd, CNI plugins, shim and OCI runtime
+with Berth alone: first \`berth trace --on\`, then do what is slow, then \`berth trace POD\`.`,
+    )
     .action(async (pod: string | undefined, options: TraceOptions) => {
       if (options.on || options.off) return void (await switchTracing(cli, options.on === true))
       if (pod === undefined && options.last === undefined) {
