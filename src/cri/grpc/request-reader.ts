@@ -5,7 +5,8 @@ import type { Status } from './status.ts'
 export class RequestReader {
   readonly #maxBytes: number
   readonly #encoding: string
-  #chunks: Buffer[] = []
+  /** What has come, or room for all of it with that at its start. */
+  #bytes: Buffer = Buffer.alloc(0)
   #received = 0
   /** Of the prefix and the message, in bytes; undefined until the prefix has come. */
   #expected: number | undefined
@@ -21,19 +22,22 @@ export class RequestReader {
 
   /** Takes what has come; answers why the request is refused, if it is. Nothing is to be given to it after that. */
   take(chunk: Buffer): Status | undefined {
-    this.#chunks.push(chunk)
-    this.#received += chunk.length
-    if (this.#expected === undefined) {
-      if (this.#received < prefixLength) return undefined
-      const refused = this.#readPrefix(this.#whole())
-      if (refused) return refused
+    if (this.#expected === undefined) return this.#begin(chunk)
+    if (this.#received + chunk.length > this.#expected) return notOneMessage
+    // In one piece of memory from the second chunk on, however small the chunks are.
+    if (this.#bytes.length < this.#expected) {
+      const room = Buffer.allocUnsafe(this.#expected)
+      this.#bytes.copy(room)
+      this.#bytes = room
     }
-    return this.#received > (this.#expected ?? 0) ? notOneMessage : undefined
+    chunk.copy(this.#bytes, this.#received)
+    this.#received += chunk.length
+    return undefined
   }
 
   /** The message, when the client has sent all; undefined when that is not the whole of it. */
   end(): Uint8Array | undefined {
-    return this.#received === this.#expected ? this.#whole().subarray(prefixLength) : undefined
+    return this.#received === this.#expected ? this.#bytes.subarray(prefixLength) : undefined
   }
 
   /** Why there is no message at the {@link end}. */
@@ -41,13 +45,19 @@ export class RequestReader {
     return this.#received === 0 ? notOneMessage : internal('the request ends within its message')
   }
 
-  #readPrefix(start: Buffer): Status | undefined {
-    if (start[0] !== 0) return this.#refusedFlag(start[0] ?? 0)
-    const length = start.readUInt32BE(1)
+  /** Small requests come in one chunk, as it is; the prefix of others may be in several. */
+  #begin(chunk: Buffer): Status | undefined {
+    this.#bytes = this.#received === 0 ? chunk : Buffer.concat([this.#bytes, chunk])
+    this.#received = this.#bytes.length
+    if (this.#received < prefixLength) return undefined
+    if (this.#bytes[0] !== 0) return this.#refusedFlag(this.#bytes[0] ?? 0)
+    const length = this.#bytes.readUInt32BE(1)
     this.#expected = prefixLength + length
-    if (length <= this.#maxBytes) return undefined
-    const details = `the request has ${length} bytes, and may have ${this.#maxBytes}`
-    return { code: 'RESOURCE_EXHAUSTED', details }
+    if (length > this.#maxBytes) {
+      const details = `the request has ${length} bytes, and may have ${this.#maxBytes}`
+      return { code: 'RESOURCE_EXHAUSTED', details }
+    }
+    return this.#received > this.#expected ? notOneMessage : undefined
   }
 
   #refusedFlag(flag: number): Status {
@@ -56,11 +66,6 @@ export class RequestReader {
       return internal('the message is marked as compressed, but grpc-encoding says it is not')
     const details = `messages compressed with ${this.#encoding} are not taken; send them as they are`
     return { code: 'UNIMPLEMENTED', details }
-  }
-
-  #whole(): Buffer {
-    if (this.#chunks.length > 1) this.#chunks = [Buffer.concat(this.#chunks)]
-    return this.#chunks[0] ?? Buffer.alloc(0)
   }
 }
 
