@@ -17,6 +17,7 @@ const then = ['docs/troubleshooting.md', 'docs/kubeadm.md']
 const meant = { NODE: 'node-1', IMAGE: 'localhost/berth/hello:latest', POD: 'again', CONTAINER: 'main' }
 
 const containerd = 'unix:///run/containerd/containerd.sock'
+const pauseImage = 'localhost/pause:latest'
 
 /**
  * Runs the blocks "sh node" of the pages on a new Debian with systemd, containerd and kubectl. Debian has no kubelet and no
@@ -150,10 +151,16 @@ function prepare(node: FreshRoot): void {
   const kernel = readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()
   put(`/lib/modules/${kernel}/modules.builtin`, 'kernel/fs/overlayfs/overlay.ko\nkernel/net/bridge/br_netfilter.ko\n')
   node.run('depmod -a')
-  // Without CAP_SYS_RESOURCE no score can be lowered.
+  // Without CAP_SYS_RESOURCE no score can be lowered; and there is no registry for the image of its pause processes.
   const cri = '[plugins."io.containerd.grpc.v1.cri"]'
   const config = join(node.folder, 'etc/containerd/config.toml')
-  writeFileSync(config, readFileSync(config, 'utf8').replace(cri, `${cri}\n    restrict_oom_score_adj = true`))
+  writeFileSync(
+    config,
+    readFileSync(config, 'utf8').replace(
+      cri,
+      `${cri}\n    restrict_oom_score_adj = true\n    sandbox_image = "${pauseImage}"`,
+    ),
+  )
   cpSync(join(repository, 'packaging/examples/10-berth.conflist'), join(node.folder, 'etc/cni/net.d/10-pods.conflist'))
 }
 
@@ -171,6 +178,6 @@ async function loadImages(node: FreshRoot): Promise<void> {
   await provideHelloImage(node)
   const pause = join(node.folder, 'root/pause')
   mkdirSync(pause)
-  writeLayout(pause, 'registry.k8s.io/pause:3.6', busyboxImage({ Cmd: ['/bin/sleep', '3600'] }))
+  writeLayout(pause, pauseImage, busyboxImage({ Cmd: ['/bin/sleep', '3600'] }))
   for (const name of ['hello', 'pause']) node.run(`tar -C /root/${name} -cf - . | ctr -n k8s.io images import -`)
 }
