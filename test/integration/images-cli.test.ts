@@ -93,8 +93,13 @@ test('berth load takes what docker save writes, and berth gc shows whose it is',
   assert.ok(!existsSync(`${copy}.2`) && !existsSync(`${copy}.2.partial`))
   assert.match((await tryBerth(berthd.endpoint, ['save', 'none'])).stderr, /pull it first/)
   const shown = await tryBerth(berthd.endpoint, ['gc', '--dry-run'])
-  assert.match(shown.stdout, /^layer +layers\/\d+ +\S+ +docker\.io\/library\/box:2$/m)
-  assert.equal((await tryBerth(berthd.endpoint, ['gc'])).exitCode, 0)
+  assert.match(shown.stdout, /^layer +layers\/\d+ +\S+ +stays +docker\.io\/library\/box:2$/m)
+  const unused =
+    /^All is in order: nothing to delete\.\nOne image that no container uses stays, \S+ in all: berth rmi --prune/m
+  assert.match(shown.stdout, unused)
+  const collected = await tryBerth(berthd.endpoint, ['gc'])
+  assert.equal(collected.exitCode, 0)
+  assert.match(collected.stdout, unused)
   assert.match((await tryBerth(berthd.endpoint, ['images'])).stdout, /box/)
 
   writeFileSync(path, tarOf([{ name: 'manifest.json', data: '[{"Config":"../../../etc/passwd","Layers":[]}]' }]))

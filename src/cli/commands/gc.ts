@@ -6,6 +6,7 @@ import { formatData } from '../format/json.ts'
 import { describeSize } from '../format/size.ts'
 import { formatTable } from '../format/table.ts'
 import { outputOption } from '../options.ts'
+import { unusedImages } from '../unused-images.ts'
 
 interface Item {
   readonly kind: string
@@ -18,8 +19,8 @@ interface Item {
 export function addGc(program: Command, cli: Cli): void {
   program
     .command('gc')
-    .description('put the machine in order: sweep what nobody needs, repair what can be (Berth only)')
-    .option('--dry-run', 'only show what is not in order, and what takes space for whom')
+    .description('put the machine in order: sweep what has no owner, repair what can be; images stay (Berth only)')
+    .option('--dry-run', 'only show what is not in order, what would be deleted, and for whom the rest takes space')
     .addOption(outputOption('table', 'json', 'yaml'))
     .action(async ({ dryRun, output }: { dryRun?: true; output: string }) => {
       const { signal } = cli.terminal
@@ -36,14 +37,23 @@ export function addGc(program: Command, cli: Cli): void {
             output,
           ),
         )
-      const rows = items.map(({ kind, path, bytes, owners, unused }) => [
-        kind,
-        path,
-        describeSize(bytes),
-        unused ? (dryRun ? '(nobody: would be deleted)' : '(nobody: deleted)') : owners.join(', '),
-      ])
-      if (findings.length + rows.length === 0) return cli.print('All is in order, and no image takes space.')
       if (findings.length > 0) cli.terminal.stdout.write(`${findingTable(findings, !dryRun)}\n`)
-      cli.terminal.stdout.write(formatTable([['KIND', 'PATH', 'SIZE', 'OWNER'], ...rows]))
+      if (items.length > 0) cli.terminal.stdout.write(`${itemTable(items, dryRun === true)}\n`)
+      if (findings.length === 0 && !items.some(({ unused }) => unused)) cli.print('All is in order: nothing to delete.')
+      const unused = await unusedImages(cli)
+      if (unused.length === 0) return
+      const size = unused.reduce((sum, image) => sum + Number(image.size), 0)
+      cli.print(
+        `${unused.length === 1 ? 'One image that no container uses stays' : `${unused.length} images that no container uses stay`}, ` +
+          `${describeSize(size)} in all: berth rmi --prune removes what no container uses.`,
+      )
     })
+}
+
+function itemTable(items: readonly Item[], dryRun: boolean): string {
+  const rows = items.map(({ kind, path, bytes, owners, unused }) => {
+    const fate = unused ? (dryRun ? 'would be deleted' : 'deleted') : 'stays'
+    return [kind, path, describeSize(bytes), fate, unused ? '(nobody)' : owners.join(', ')]
+  })
+  return formatTable([['KIND', 'PATH', 'SIZE', 'GC', 'NEEDED BY'], ...rows])
 }
