@@ -25,6 +25,21 @@ spec:
   ${spec}
 `
 
+test('a misspelt kind is refused, with the one that was meant', () => {
+  for (const [wrong, meant] of [
+    ['Pood', 'Pod'],
+    ['pod', 'Pod'],
+    ['Deploymnet', 'Deployment'],
+    ['Configmap', 'ConfigMap'],
+  ]) {
+    const message = `${wrong} default/a: there is no kind "${wrong}"; did you mean ${meant}?`
+    assert.throws(() => read(JSON.stringify({ kind: wrong, metadata: { name: 'a' } })), { message })
+  }
+  const others = ['Service', 'Node', 'Job', 'DaemonSet', 'StatefulSet', 'PodTemplate', 'Role', 'Ingress']
+  const texts = others.map((kind) => JSON.stringify({ kind, metadata: { name: 'a' } }))
+  assert.equal(read(texts.join('\n---\n')).warnings.length, others.length, 'they are named, not refused')
+})
+
 test('several documents, Lists in them, JSON; other kinds are named', () => {
   const list = `kind: List\napiVersion: v1\nitems:\n- ${JSON.stringify({ kind: 'Service', metadata: { name: 's' } })}`
   const { pods, deployments, warnings } = read(

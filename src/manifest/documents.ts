@@ -1,6 +1,7 @@
 import type { V1ConfigMap, V1Secret } from '@kubernetes/client-node'
 import { parseAllDocuments } from 'yaml'
 import { BerthError, invalidArgument, messageOf } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
 import { type ConfigDocument, readConfigMap, readSecret } from './config-data.ts'
 import { contentHash } from './content-hash.ts'
 import { type Deployment, readDeployment } from './deployment.ts'
@@ -23,6 +24,8 @@ export interface PodDocument {
   /** Whether the manifest itself says what the uid is. */
   readonly hasUid: boolean
 }
+
+const supportedKinds = ['Pod', 'Deployment', 'ReplicaSet', 'ConfigMap', 'Secret', 'List']
 
 /** An object of a manifest file, before anything of it is checked but its kind and name. */
 export interface ManifestDocument {
@@ -71,7 +74,8 @@ function flatten(object: unknown, origin: string): ManifestDocument[] {
 }
 
 /**
- * Reads the objects of a file. Kinds that are not supported are named in a warning, as are fields.
+ * Reads the objects of a file. Kinds that are not supported are named in a warning, as are fields; a kind that looks like a
+ * misspelt one is refused.
  *
  * @throws BerthError invalid-argument, which names the object and the field
  */
@@ -103,6 +107,8 @@ export function readManifests(documents: readonly ManifestDocument[]): Manifests
         configs.push(kind === 'ConfigMap' ? readConfigMap(fields) : readSecret(fields))
         warn(fields.unread())
       } else {
+        const meant = suggest(kind, supportedKinds)
+        if (meant !== undefined) throw invalidArgument(`there is no kind "${kind}"; did you mean ${meant}?`)
         warnings.push(
           `${what} has no effect: of the kinds, Pod, Deployment, ReplicaSet, ConfigMap and Secret are supported`,
         )
