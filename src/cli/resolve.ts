@@ -6,6 +6,7 @@ import { findPods, type PodNames } from './pod-of.ts'
 
 /** Something that a user can name. */
 export interface Candidate {
+  /** Of what was never made and has no id: a path with its name. */
   readonly id: string
   /** The names it answers to, such as `web` and `default/web`. */
   readonly names: readonly string[]
@@ -33,15 +34,21 @@ export function resolveOne(
     const other = newest.get(candidate.lineage)
     if (!other || other.createdAt < candidate.createdAt) newest.set(candidate.lineage, candidate)
   }
-  const matches = new Set([...candidates.filter(({ id }) => query !== '' && id.startsWith(query)), ...newest.values()])
+  const matches = new Set([
+    ...candidates.filter(({ id }) => query !== '' && !id.includes('/') && id.startsWith(query)),
+    ...newest.values(),
+  ])
   const [match] = matches
   if (match === undefined) {
     throw new BerthError('not-found', `no ${kind} has the id or name "${query}"; ${listCommand} shows what there is`)
   }
   if (matches.size > 1) {
-    const choice = Array.from(matches, ({ id, names }) => `${shortId(id)} (${names.at(-1) ?? 'no name'})`)
+    const choice = Array.from(matches, ({ id, names }) => {
+      const name = names.at(-1) ?? 'no name'
+      return id.includes('/') ? name : `${shortId(id)} (${name})`
+    })
     throw invalidArgument(
-      `"${query}" could be any of ${matches.size} ${kind}s: ${choice.join(', ')}; write more of the id`,
+      `"${query}" could be any of ${matches.size} ${kind}s: ${choice.join(', ')}; write more of the id, or the whole name`,
     )
   }
   return match

@@ -98,6 +98,33 @@ test('what is removed has no failures any more', () => {
   assert.deepEqual(calls.failures(), [])
 })
 
+test('the pulls of a pod that is removed are forgotten, those of another of its name are not', () => {
+  const { calls, fail } = setting()
+  const pullFor = (uid: string) =>
+    create(PullImageRequestSchema, { image: { image: uid }, sandboxConfig: { metadata: { ...metadata, uid } } })
+  fail('PullImage', pullFor('u-1'), operationFailed('no'))
+  fail('PullImage', pullFor('u-2'), operationFailed('no'))
+  fail('RunPodSandbox', runPod, operationFailed('the next attempt fails'))
+  calls.succeeded(calls.begin('RemovePodSandbox', { podSandboxId: 's1' }))
+  assert.deepEqual(
+    calls.failures().map(({ rpc, pod }) => `${rpc} ${pod?.uid}`),
+    ['RunPodSandbox u-1', 'PullImage u-2'],
+  )
+})
+
+test('once a pod is there, those that had its name before are forgotten', () => {
+  const { calls, fail } = setting()
+  fail('RunPodSandbox', runPod, operationFailed('no'))
+  const other = { ...metadata, namespace: 'elsewhere' }
+  fail('RunPodSandbox', create(RunPodSandboxRequestSchema, { config: { metadata: other } }), operationFailed('no'))
+  const next = create(RunPodSandboxRequestSchema, { config: { metadata: { ...metadata, uid: 'u-2' } } })
+  calls.succeeded(calls.begin('RunPodSandbox', next))
+  assert.deepEqual(
+    calls.failures().map(({ pod }) => pod?.namespace),
+    ['elsewhere'],
+  )
+})
+
 test('the stage of the operation that failed is known', async () => {
   const { calls, fail } = setting()
   const work = new Operations().run(

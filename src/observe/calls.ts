@@ -141,11 +141,27 @@ export class Calls {
 }
 
 /** Whether nobody is interested in a failure any more, now that this call has succeeded. */
-function isOver(failure: Failure, { rpc, image, sandboxId, containerId }: Call): boolean {
-  // The image is there for whoever asked for it.
-  if (rpc === 'PullImage') return failure.rpc === rpc && failure.image === image
-  if (rpc === 'RemovePodSandbox') return sandboxId !== undefined && failure.sandboxId === sandboxId
-  return rpc === 'RemoveContainer' && containerId !== undefined && failure.containerId === containerId
+function isOver(failure: Failure, { rpc, pod, image, sandboxId, containerId }: Call): boolean {
+  switch (rpc) {
+    // The image is there for whoever asked for it.
+    case 'PullImage':
+      return failure.rpc === rpc && failure.image === image
+    // A pod of this name is there now, and the one that had it before is not wanted any more.
+    case 'RunPodSandbox':
+      return hasName(failure, pod) && failure.pod?.uid !== pod?.uid
+    // That a sandbox of the pod cannot be made is told of the next one, as this one was made.
+    case 'RemovePodSandbox':
+      if (sandboxId !== undefined && failure.sandboxId === sandboxId) return true
+      return hasName(failure, pod) && failure.pod?.uid === pod?.uid && failure.rpc === 'PullImage'
+    case 'RemoveContainer':
+      return containerId !== undefined && failure.containerId === containerId
+    default:
+      return false
+  }
+}
+
+function hasName({ pod }: Failure, other: PodName | undefined): boolean {
+  return pod !== undefined && pod.name === other?.name && pod.namespace === other.namespace
 }
 
 function podName(metadata: Partial<PodName> | undefined): PodName | undefined {

@@ -38,10 +38,15 @@ export interface UnlistedPod {
   readonly namespace: string
   readonly name: string
   readonly uid: string
+  /** When the last of these calls began or failed: milliseconds since the epoch. */
+  readonly triedAt: number
 }
 
+/** Longer than the kubelet and the agent wait between two tries (5 minutes): nobody will try again. Milliseconds. */
+const givenUpMs = 600_000
+
 /** What there is to tell of a pod that was never made, or is being made, or is gone. */
-export function explainUnlistedPod(pod: UnlistedPod, report: RuntimeReport): Explanation {
+export function explainUnlistedPod(pod: UnlistedPod, report: RuntimeReport, now: number): Explanation {
   const about = aboutPod({ ...pod, id: '' })
   const waits = waitsOf(report, about)
   const causes = failuresOf(report, about)
@@ -53,7 +58,10 @@ export function explainUnlistedPod(pod: UnlistedPod, report: RuntimeReport): Exp
     ok: false,
     waits,
     causes: [...causes, ...unmet.filter(({ said }) => !causes.some((cause) => cause.said?.includes(said ?? '')))],
-    notes: [],
+    notes:
+      waits.length === 0 && now - pod.triedAt > givenUpMs
+        ? ['this is past: nobody has tried it again since, and nothing of it is there']
+        : [],
     lastLines: [],
   }
 }

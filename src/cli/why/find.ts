@@ -21,7 +21,10 @@ interface Known {
 /** What there is to tell of what `query` names: a pod with its containers, a container, or an image. */
 export async function explain(cli: Cli, query: string): Promise<Explanation[]> {
   const known = await readAll(cli)
-  const pod = find('pod', query, [...known.sandboxes.map(podCandidate), ...unlistedPods(known).map(unlistedCandidate)])
+  // What is there comes before what is only known by a call.
+  const pod =
+    find('pod', query, known.sandboxes.map(podCandidate)) ??
+    find('pod', query, unlistedPods(known).map(unlistedCandidate))
   if (pod) return explainPodNamed(cli, known, pod.id)
   const podOf = await findPods(cli, known.containers)
   const unmade = unmadeContainers(known)
@@ -49,12 +52,14 @@ export async function explainAll(cli: Cli): Promise<Explanation[]> {
   for (const { id } of known.sandboxes) {
     explanations.push(...((await explainPodNamed(cli, known, id).catch(undefinedIfGone)) ?? []))
   }
-  for (const pod of unlistedPods(known)) explanations.push(explainUnlistedPod(pod, known.report))
   const ownImages = [...known.report.calls, ...known.report.failures].filter(({ pod, image }) => !pod && image)
   for (const image of new Set(ownImages.map(({ image }) => image ?? ''))) {
     const explanation = explainImage(image, known.report)
     if (explanation) explanations.push(explanation)
   }
+  // The one that was tried last is the first.
+  const unlisted = unlistedPods(known).toSorted((a, b) => b.triedAt - a.triedAt)
+  for (const pod of unlisted) explanations.push(explainUnlistedPod(pod, known.report, cli.terminal.now()))
   return explanations.filter(({ ok }) => !ok)
 }
 
@@ -72,7 +77,7 @@ async function explainPodNamed(cli: Cli, known: Known, id: string): Promise<Expl
   if (!sandbox) {
     return unlistedPods(known)
       .filter((pod) => unlistedCandidate(pod).id === id)
-      .map((pod) => explainUnlistedPod(pod, known.report))
+      .map((pod) => explainUnlistedPod(pod, known.report, cli.terminal.now()))
   }
   const pod = await readPod(cli, sandbox, known.containers)
   const unmade = unmadeContainers(known).filter(({ sandboxId }) => sandboxId === id)
@@ -106,19 +111,29 @@ function find(kind: string, query: string, candidates: readonly Candidate[]): Ca
   }
 }
 
-/** The pods that only calls and operations tell of. */
+/** The pods that only calls tell of, but for those whose name another one has since. */
 function unlistedPods({ sandboxes, report }: Known): UnlistedPod[] {
-  const listed = new Set(sandboxes.map(({ metadata }) => metadata?.uid ?? ''))
+  const calls = report.calls.map((call) => ({ ...call, triedAt: call.startedAt }))
+  const failures = report.failures.map((failure) => ({ ...failure, triedAt: failure.lastAt }))
   const pods = new Map<string, UnlistedPod>()
-  for (const { pod } of [...report.calls, ...report.failures] as CallSubject[]) {
-    if (pod && !listed.has(pod.uid)) pods.set(JSON.stringify(pod), pod)
+  for (const { pod, triedAt } of [...calls, ...failures]) {
+    if (!pod || sandboxes.some(({ metadata }) => metadata?.uid === pod.uid)) continue
+    const isReplaced = sandboxes.some(
+      ({ metadata, createdAt }) =>
+        metadata?.name === pod.name &&
+        metadata.namespace === pod.namespace &&
+        Number(createdAt / 1_000_000n) >= triedAt,
+    )
+    const key = JSON.stringify(pod)
+    if (!isReplaced) pods.set(key, { ...pod, triedAt: Math.max(triedAt, pods.get(key)?.triedAt ?? 0) })
   }
   return [...pods.values()]
 }
 
-function unlistedCandidate({ namespace, name, uid }: UnlistedPod): Candidate {
-  const lineage = `${namespace}/${name}/${uid}`
-  return { id: lineage, names: [name, `${namespace}/${name}`], lineage, createdAt: 0n }
+/** By name, the one that was tried last is meant. */
+function unlistedCandidate({ namespace, name, uid, triedAt }: UnlistedPod): Candidate {
+  const fullName = `${namespace}/${name}`
+  return { id: `${fullName}/${uid}`, names: [name, fullName], lineage: fullName, createdAt: BigInt(triedAt) }
 }
 
 interface UnmadeContainer {

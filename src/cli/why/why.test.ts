@@ -16,7 +16,12 @@ const ns = (msAgo: number) => BigInt(now - msAgo) * 1_000_000n
 interface Scene {
   /** What berthd reports; undefined for a runtime that reports nothing. */
   readonly report?: object
-  readonly sandbox?: { readonly ready: boolean; readonly reason?: string; readonly networkError?: string }
+  readonly sandbox?: {
+    readonly ready: boolean
+    readonly reason?: string
+    readonly networkError?: string
+    readonly createdAgo?: number
+  }
   readonly container?: Partial<Omit<ContainerStatus, '$typeName' | '$unknown'>>
   /** Milliseconds. */
   readonly createdAgo?: number
@@ -31,7 +36,11 @@ async function why(scene: Scene, ...args: string[]) {
       status: { conditions: [{ type: 'NetworkReady', status: true }] },
       info: (scene.report ? { info: JSON.stringify(scene.report) } : { golang: 'go1.24' }) as Record<string, string>,
     }),
-    listPodSandbox: () => ({ items: scene.sandbox ? [{ id: s1, metadata: pod, state, createdAt: 1n }] : [] }),
+    listPodSandbox: () => ({
+      items: scene.sandbox
+        ? [{ id: s1, metadata: pod, state, createdAt: ns(scene.sandbox.createdAgo ?? 3_600_000) }]
+        : [],
+    }),
     podSandboxStatus: () => ({
       status: { id: s1, metadata: pod, state },
       info: {
@@ -69,6 +78,35 @@ test('a pod that was never made is explained by the call that failed', async () 
       ].join('\n'),
     )
   }
+})
+
+test('a pod that is there is meant, and not those that had its name before', async () => {
+  const old = { ...failure, pod: { ...pod, uid: 'u-0' } }
+  const failures = [{ rpc: 'PullImage', ...old, image: 'nginx', message: 'no' }]
+  const running = { state: ContainerState.CONTAINER_RUNNING, startedAt: ns(1000) }
+  const scene = { report: { failures }, sandbox: { ready: true, createdAgo: 1000 }, container: running }
+  const { stdout, code } = await why(scene, 'web')
+  assert.equal(code, 0)
+  assert.match(stdout, /^pod shop\/web \(s1[0]+\): Ready\n/)
+  assert.match((await why(scene)).stdout, /^All pods and containers are well/)
+})
+
+test('of pods of one name that are not there, the one that was tried last is meant', async () => {
+  const of = (uid: string, namespace: string, lastAt: number) => {
+    return { rpc: 'RunPodSandbox', ...failure, pod: { ...pod, namespace, uid }, lastAt, message: `no ${uid}` }
+  }
+  const failures = [of('u-0', 'shop', now - 9000), of('u-1', 'shop', now - 1000)]
+  assert.match((await why({ report: { failures } }, 'web')).stdout, /no u-1/)
+  const { stderr } = await why({ report: { failures: [...failures, of('u-2', 'barn', now)] } }, 'web')
+  assert.match(stderr, /"web" could be any of 2 pods: shop\/web, barn\/web; write .* the whole name/)
+})
+
+test('what nobody has tried for long is past, and comes last', async () => {
+  const past = { rpc: 'RunPodSandbox', ...failure, lastAt: now - 3_600_000, message: 'no' }
+  const recent = { ...past, pod: { ...pod, name: 'new', uid: 'u-2' }, lastAt: now - 1000 }
+  const { stdout } = await why({ report: { failures: [past, recent] } })
+  assert.match(stdout, /^pod shop\/new: not there\n[^]*pod shop\/web: not there\n[^]*note +this is past/)
+  assert.equal(stdout.match(/this is past/g)?.length, 1)
 })
 
 test('what is under way is told with its stage and age', async () => {
