@@ -5,6 +5,10 @@ import type { PipeSource } from './output-source.ts'
 const paceMs = 2
 /** After how long everything else has its turn, in milliseconds. */
 const turnMs = 5
+/** When so many are busy, the next one is taken to be so too: they have the processors in turns, each for some milliseconds. */
+const many = 4
+/** How often a pipe that is empty is looked at in vain, at most, before it is watched again; less often when few others are. */
+const mostInVain = 16
 
 /** The pipes that are written to all the time, of all containers. */
 const busy = new Set<PacedWatch>()
@@ -23,6 +27,7 @@ export class PacedWatch implements Disposable {
   readonly #watch: ReadableWatch
   /** In milliseconds, as of `performance.now()`. */
   #lastTaken = Number.NEGATIVE_INFINITY
+  #inVain = 0
 
   /** @param take reads what there is: how many bytes, 0 at the end, -1 for none. It may dispose of this; it must not throw. */
   constructor(source: PipeSource, take: () => number) {
@@ -32,11 +37,12 @@ export class PacedWatch implements Disposable {
   }
 
   readonly #onReadable = () => {
-    const isBusy = performance.now() - this.#lastTaken < paceMs
+    const isBusy = performance.now() - this.#lastTaken < paceMs || busy.size >= many
     const taken = this.#take()
     this.#lastTaken = performance.now()
     if (taken <= 0 || !isBusy) return
     this.#watch.pause()
+    this.#inVain = 0
     busy.add(this)
     schedule(false)
   }
@@ -45,8 +51,12 @@ export class PacedWatch implements Disposable {
   look(): boolean {
     if (!busy.has(this)) return false
     const taken = this.#take()
-    if (taken > 0) return taken >= this.#source.capacity / 2 && !this.#source.enlarge()
+    if (taken > 0) {
+      this.#inVain = 0
+      return taken >= this.#source.capacity / 2 && !this.#source.enlarge()
+    }
     if (taken === 0) return false
+    if (++this.#inVain < Math.min(busy.size, mostInVain)) return false
     busy.delete(this)
     this.#source.shrink()
     this.#lastTaken = Number.NEGATIVE_INFINITY
