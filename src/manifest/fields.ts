@@ -49,7 +49,7 @@ export class Fields<T extends object = Record<string, unknown>> {
   /** A string that must be there and not be empty. */
   requiredString(key: Key<T>): string {
     const value = this.string(key)
-    if (!value) throw invalidArgument(`${this.#pathOf(key)} is missing`)
+    if (!value) throw invalidArgument(`${this.#pathOf(key)} is missing${this.misspelt(key)}`)
     return value
   }
 
@@ -126,6 +126,14 @@ export class Fields<T extends object = Record<string, unknown>> {
       .filter(([key, value]) => !this.#read.has(key) && !isNothing(value))
       .map(([key]) => `${this.#pathOf(key)}${this.#meantBy(key)}`)
     return [...this.#ignored, ...own, ...this.#children.flatMap((child) => child.unread())]
+  }
+
+  /** For the error that this field is not there: names the field, of those nobody read yet, that may be it misspelt. */
+  misspelt(key: Key<T>): string {
+    if (this.has(key)) return ''
+    const others = Object.keys(this.#values).filter((other) => !this.#read.has(other))
+    const written = others.find((other) => suggest(other, [key]) !== undefined)
+    return written === undefined ? '' : ` (${this.#pathOf(written)}: did you mean ${key}?)`
   }
 
   /** Whoever reads an object asks for all fields that it may have: these are the names that somebody can have meant. */

@@ -84,6 +84,15 @@ test('what is no pod is refused, with the field', () => {
   refused({ apiVersion: 'v1', kind: 'Pod' }, /needs metadata and spec/)
   refused(manifest({}, { name: '' }), /metadata\.name is missing/)
   refused(manifest({ containers: [] }), /spec\.containers is empty/)
+  refused(
+    { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'a' }, spec: { contaners: [{ name: 'a', image: 'x' }] } },
+    /^spec\.containers is empty: a pod needs a container \(spec\.contaners: did you mean containers\?\)$/,
+  )
+  refused({ apiVersion: 'v1', kind: 'Pod', metdata: {}, spec: {} }, /and spec \(metdata: did you mean metadata\?\)$/)
+  refused(
+    manifest({ containers: [{ name: 'a', imge: 'x' }] }),
+    /image is missing \(spec\.containers\[0\]\.imge: did you mean image\?\)$/,
+  )
   refused(manifest({ containers: [{ name: 'Main', image: 'x' }] }), /spec\.containers\[0\]\.name/)
   refused(manifest({ containers: [{ name: 'a' }] }), /spec\.containers\[0\]\.image is missing/)
   refused(manifest({}, { name: 'a/b' }), /metadata\.name: "a\/b" must be/)

@@ -71,7 +71,9 @@ export function readPod(manifest: unknown): ReadPod {
   }
   const metadata = root.object('metadata')
   const spec = root.object('spec')
-  if (!metadata || !spec) throw invalidArgument('a Pod needs metadata and spec')
+  if (!metadata || !spec) {
+    throw invalidArgument(`a Pod needs metadata and spec${root.misspelt('metadata')}${root.misspelt('spec')}`)
+  }
   const pod = readPodSpec(metadata, spec, metadata.requiredString('name'))
   return { pod, ignored: root.unread() }
 }
@@ -84,7 +86,9 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
   if (!isSafeName(uid)) throw invalidArgument(`metadata.uid: "${uid}" must be letters, digits, dots, dashes`)
   const containers = spec.objects('containers').map((fields) => readContainer(fields, false))
   const initContainers = spec.objects('initContainers').map((fields) => readContainer(fields, true))
-  if (containers.length === 0) throw invalidArgument('spec.containers is empty: a pod needs a container')
+  if (containers.length === 0) {
+    throw invalidArgument(`${spec.path}.containers is empty: a pod needs a container${spec.misspelt('containers')}`)
+  }
   const names = [...initContainers, ...containers].map((container) => container.name)
   const twice = names.find((other, index) => names.indexOf(other) !== index)
   if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
