@@ -224,7 +224,7 @@ test('a container that cannot be started is removed, and tried again later', asy
   await using set = await AgentSetup.start({
     runtime: {
       startContainer: () => {
-        throw new Error('no such command')
+        throw Object.assign(new Error('no'), { code: 2, details: 'the image has no program "/nope" to pull up' })
       },
     },
   })

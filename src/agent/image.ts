@@ -24,8 +24,24 @@ export async function ensureImage(
   return image.id
 }
 
-/** Sees that an image is there, as a pull policy has it. */
-export async function presentImage(
+/** Sees that an image is there, as a pull policy has it. What it throws is known to {@link isOfImage}. */
+export async function presentImage(...wanted: Parameters<typeof seeToImage>): Promise<Image> {
+  try {
+    return await seeToImage(...wanted)
+  } catch (error) {
+    if (typeof error === 'object' && error !== null) ofImages.add(error)
+    throw error
+  }
+}
+
+/** Whether this is the error of an image that is not there or could not be pulled, whatever its words. */
+export function isOfImage(error: unknown): boolean {
+  return typeof error === 'object' && error !== null && ofImages.has(error)
+}
+
+const ofImages = new WeakSet<object>()
+
+async function seeToImage(
   access: Access,
   pod: PodManifest,
   name: string,

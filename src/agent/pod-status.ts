@@ -22,10 +22,17 @@ export interface PodStatus {
   readonly message: string
 }
 
+/** Why a container could not be started. */
+export interface StartFailure extends Failure {
+  /** Whether its image, or one of its volumes, could not be had. */
+  readonly ofImage: boolean
+}
+
 /** What the agent has found out besides what the runtime tells. */
 export interface Findings {
   readonly ready: (containerId: string) => boolean
-  readonly failures: ReadonlyMap<string, Failure>
+  /** By the name of the container that could not be started. */
+  readonly failures: ReadonlyMap<string, StartFailure>
   /** Why a container ended, in its own words. */
   readonly lastWords: (container: ObservedContainer) => string
 }
@@ -67,12 +74,12 @@ function stateOf(
   pod: PodManifest,
   plan: Plan,
   newest: ReadonlyMap<string, ObservedContainer>,
-  failure: Failure | undefined,
+  failure: StartFailure | undefined,
   waiting: string | undefined,
 ): string {
   if (plan.phase === 'Succeeded') return 'Completed'
   if (plan.phase === 'Failed') return 'Error'
-  if (failure && waiting !== undefined) return /pull|image/i.test(failure.message) ? 'ImagePullBackOff' : 'StartError'
+  if (failure && waiting !== undefined) return failure.ofImage ? 'ImagePullBackOff' : 'StartError'
   const initial = pod.initContainers.filter(({ sidecar }) => !sidecar)
   const isInitial = initial.some(({ name }) => name === waiting)
   if (waiting !== undefined) return `${isInitial ? 'Init:' : ''}CrashLoopBackOff`

@@ -5,10 +5,11 @@ import { wordsOf } from './access.ts'
 import type { AgentParts, DesiredPod } from './agent-parts.ts'
 import { type Failure, failedAgain } from './back-off.ts'
 import { decide, type Learnt, type Plan, type Step } from './decide.ts'
+import { isOfImage } from './image.ts'
 import { agentLabel, manifestHashAnnotation } from './marks.ts'
 import { type ObservedContainer, type ObservedPod, Observer } from './observe.ts'
 import { addressesOf, runSandbox, startContainer, stopRunning } from './pod-actions.ts'
-import { describePod, describeRest, type PodStatus } from './pod-status.ts'
+import { describePod, describeRest, type PodStatus, type StartFailure } from './pod-status.ts'
 import { Prober } from './prober.ts'
 import { refreshFiles } from './refresh-files.ts'
 import { removeContainer } from './remove-container.ts'
@@ -29,7 +30,7 @@ export class PodWorker {
   readonly #observer: Observer
   readonly #prober: Prober
   readonly #onChange: () => void
-  readonly #failures = new Map<string, Failure>()
+  readonly #failures = new Map<string, StartFailure>()
   readonly #stopped = new AbortController()
   /** Fires when there is something new to look at; another one for each look. */
   #news = new AbortController()
@@ -253,7 +254,8 @@ export class PodWorker {
       if (signal.aborted) return
       if (error instanceof CriError && error.codeName === 'UNAVAILABLE') throw error
       const before = this.#failures.get(name)
-      const failure = failedAgain(before, wordsOf(error), this.#parts.time.now())
+      const again = failedAgain(before, wordsOf(error), this.#parts.time.now())
+      const failure = { ...again, ofImage: isOfImage(error) }
       if (failure.message !== before?.message) {
         this.#note(`container "${name}" cannot be started, it is tried again later and later: ${failure.message}`)
       }
