@@ -9,6 +9,7 @@ import {
   type PodSandboxStatus,
 } from '../client/index.ts'
 import { failedPrecondition, internal } from '../lib/errors.ts'
+import { checkConfigRefs } from '../manifest/config-refs.ts'
 import { hashAnnotation } from '../manifest/container-config.ts'
 import { type ContainerManifest, hashOf } from '../manifest/container.ts'
 import { podUidLabel } from '../manifest/pod-labels.ts'
@@ -43,7 +44,9 @@ export async function runPod(place: Place, pod: PodManifest): Promise<RunningPod
   const missing = pod.containers.filter(({ name }) => stateOf(before, name) === undefined)
   // Init containers have had their turn once a container of the pod started.
   const initial = started || missing.length === 0 ? [] : pod.initContainers
-  const imageIds = await ensureImages(place, pod, [...initial, ...missing], config)
+  const toMake = [...initial, ...missing]
+  if (toMake.length > 0) checkConfigRefs(pod, toMake, place.lookup)
+  const imageIds = await ensureImages(place, pod, toMake, config)
   const sandbox = await readySandbox(access, pod, found.sandbox?.id, config)
   const podIps = [sandbox.network?.ip ?? '', ...(sandbox.network?.additionalIps ?? []).map(({ ip }) => ip)].filter(
     Boolean,

@@ -87,7 +87,7 @@ export function containerConfig(
     workingDir: container.workingDir,
     envs: Array.from(env, ([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: [
-      ...container.mounts.flatMap((mount, index) => mountOf(pod, container, mount, index, surroundings, expand)),
+      ...container.mounts.flatMap((mount, index) => mountOf(container, mount, index, surroundings, expand)),
       ...(surroundings.mounts ?? []),
     ].map((mount) => withOwners(mount, surroundings.userns)),
     labels: {
@@ -149,16 +149,12 @@ function withOwners(mount: MessageInitShape<typeof MountSchema>, userns: UserNam
 }
 
 function mountOf(
-  pod: PodManifest,
   container: ContainerManifest,
   { volume, mountPath, subPath, expandSubPath, readOnly, recursiveReadOnly, propagation }: VolumeMount,
   index: number,
   { volumes, subPathOf }: Surroundings,
   expand: (text: string) => string,
 ): MessageInitShape<typeof MountSchema>[] {
-  if (!pod.volumes.some(({ name }) => name === volume)) {
-    throw invalidArgument(`container "${container.name}" mounts the volume "${volume}", which the pod does not have`)
-  }
   const place = volumes.get(volume)
   if (place === undefined) return []
   const below = expandSubPath ? expand(subPath) : subPath

@@ -140,7 +140,7 @@ function valueOf(source: EnvSource, variables: ReadonlyMap<string, string>, cont
 /** @throws BerthError failed-precondition when it is not there and not optional */
 export function findConfig(
   { kind, name, optional }: ConfigRef,
-  { pod, lookup }: Pick<EnvContext, 'pod' | 'lookup'>,
+  { pod, lookup }: { readonly pod: Pick<PodFacts, 'namespace'>; readonly lookup: ConfigLookup },
 ): ConfigData | undefined {
   const data = lookup(kind, pod.namespace, name)
   if (data === undefined && !optional) {

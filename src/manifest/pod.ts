@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { V1ObjectMeta, V1Pod, V1PodSpec } from '@kubernetes/client-node'
 import { invalidArgument } from '../lib/errors.ts'
+import { suggest } from '../lib/suggest.ts'
 import { type ContainerManifest, readContainer } from './container.ts'
 import { Fields } from './fields.ts'
 import { checkName, isSafeName } from './names.ts'
@@ -92,6 +93,8 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
   const names = [...initContainers, ...containers].map((container) => container.name)
   const twice = names.find((other, index) => names.indexOf(other) !== index)
   if (twice !== undefined) throw invalidArgument(`two containers have the name "${twice}"`)
+  const volumes = spec.objects('volumes').map(readVolume)
+  checkMounts([...initContainers, ...containers], volumes)
   const hostUsers = spec.boolean('hostUsers') ?? true
   const shared = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((key) => spec.boolean(key))
   if (!hostUsers && shared.length > 0) {
@@ -127,9 +130,20 @@ export function readPodSpec(metadata: Fields<V1ObjectMeta>, spec: Fields<V1PodSp
       ip: alias.requiredString('ip'),
       hostnames: alias.strings('hostnames'),
     })),
-    volumes: spec.objects('volumes').map(readVolume),
+    volumes,
     initContainers,
     containers,
+  }
+}
+
+function checkMounts(containers: readonly ContainerManifest[], volumes: readonly Volume[]): void {
+  const names = volumes.map(({ name }) => name)
+  for (const { name, mounts } of containers) {
+    const odd = mounts.find(({ volume }) => !names.includes(volume))?.volume
+    if (odd === undefined) continue
+    const meant = suggest(odd, names)
+    const hint = meant === undefined ? '' : `; did you mean "${meant}"?`
+    throw invalidArgument(`container "${name}" mounts the volume "${odd}", which the pod does not have${hint}`)
   }
 }
 

@@ -47,6 +47,12 @@ test('what cannot be read is not applied, nor is anything beside it', async () =
   assert.equal(code, 1)
   assert.match(stderr, /metadata\.name: "\.\.\/x" must be/)
   assert.equal((await set.apply({ ...pod('web'), kind: 'Pond', metadata: { name: '../../x' } })).code, 1)
+  const mounts = { name: 'main', image: 'x', volumeMounts: [{ name: 'dta', mountPath: '/x' }] }
+  const lost = { ...pod('web'), spec: { containers: [mounts], volumes: [{ name: 'data', emptyDir: {} }] } }
+  assert.match(
+    (await set.apply(lost)).stderr,
+    /mounts the volume "dta", which the pod does not have; did you mean "data"/,
+  )
   const misspelt = await set.apply({ ...pod('web'), kind: 'Pood' })
   assert.equal(misspelt.code, 1)
   assert.match(misspelt.stderr, /Pood default\/web: there is no kind "Pood"; did you mean Pod\?/)

@@ -140,6 +140,26 @@ test('policy Never and runAsNonRoot are kept to', async () => {
   assert.equal((await set.run(only({ securityContext: { runAsNonRoot: true, runAsUser: 5 } }))).code, 0)
 })
 
+test('a volume, a ConfigMap, a Secret or a key that is not there is told of before anything is made', async () => {
+  await using set = await setUp()
+  const only = (container: object, spec: object = {}) =>
+    manifest({ initContainers: [], containers: [{ name: 'a', image: 'x:1', ...container }], ...spec })
+  const env = (optional: boolean) => [
+    { name: 'V', valueFrom: { secretKeyRef: { name: 'none', key: 'k', ...(optional && { optional }) } } },
+  ]
+  for (const [pod, message] of [
+    [only({ volumeMounts: [{ name: 'none', mountPath: '/x' }] }), /container "a" mounts the volume "none", which/],
+    [only({ env: env(false) }), /there is no Secret "none" in the namespace default/],
+    [only({ envFrom: [{ configMapRef: { name: 'none' } }] }), /there is no ConfigMap "none" in the namespace default/],
+    [only({}, { volumes: [{ name: 'v', configMap: { name: 'none' } }] }), /there is no ConfigMap "none"/],
+  ] as const) {
+    const { code, stderr } = await set.run(pod)
+    assert.match(stderr, message)
+    assert.deepEqual([code, set.runtime.calls], [1, []])
+  }
+  assert.equal((await set.run(only({ env: env(true) }))).code, 0)
+})
+
 test('files that hold no pod', async () => {
   await using runtime = await FakeRuntime.serve()
   assert.match(
