@@ -103,6 +103,9 @@ test('a failed init container stops the pod there; the next run tries it again',
   const { code, stderr } = await set.run()
   assert.equal(code, 1)
   assert.match(stderr, /init container "first" ended with exit code 4 \(Error\); berth logs b20000000000 shows/)
+  const hint =
+    /: berth why default\/berth-unit-test \(the pod stays; berth rmp -f default\/berth-unit-test removes it\)\n$/
+  assert.match(stderr, hint)
   assert.equal(set.runtime.calls.at(-1), 'StartContainer first')
   set.runtime.exitCodes.set('first', 0)
   assert.equal((await set.run()).code, 0)
@@ -128,7 +131,7 @@ test('a failed pull makes nothing', async () => {
   await using set = await setUp({ image: { pullImage } })
   const { code, stderr } = await set.run()
   assert.deepEqual([code, set.runtime.calls], [1, []])
-  assert.match(stderr, /no such image: busybox/)
+  assert.match(stderr, /no such image: busybox\n$/, 'and no word of a pod that stays')
 })
 
 test('policy Never and runAsNonRoot are kept to', async () => {

@@ -9,6 +9,8 @@ import { shortId } from '../../lib/ids.ts'
 import { lookupIn } from '../../manifest/config-data.ts'
 import { podsOf } from '../../manifest/deployment.ts'
 import { readDocuments, readManifests } from '../../manifest/documents.ts'
+import type { PodManifest } from '../../manifest/pod.ts'
+import { podUidLabel } from '../../manifest/pod-labels.ts'
 import type { Cli } from '../cli.ts'
 import { pullFor } from '../create-container.ts'
 import { addCredentialOptions, type CredentialOptions } from '../credentials.ts'
@@ -71,11 +73,27 @@ async function runManifests(cli: Cli, path: string): Promise<void> {
   }
   const all = [...pods.map(({ pod }) => pod), ...deployments.flatMap(podsOf)]
   for (const pod of all) {
-    const running = await runPod(place, pod)
-    cli.terminal.stdout.write(describe(running))
-    const failed = running.containers.some((container) => container.exitCode !== 0)
-    if (failed) cli.note(`not all is well: berth why ${nameOf(running)}`)
+    try {
+      const running = await runPod(place, pod)
+      cli.terminal.stdout.write(describe(running))
+      if (running.containers.some((container) => container.exitCode !== 0)) cli.note(whatStays(pod))
+    } catch (error) {
+      if (cli.terminal.signal.aborted) throw error
+      cli.fail(error)
+      if (await isThere(cli, pod)) cli.note(whatStays(pod))
+      return
+    }
   }
+}
+
+const whatStays = ({ namespace, name }: PodManifest) =>
+  `not all is well: berth why ${namespace}/${name} (the pod stays; berth rmp -f ${namespace}/${name} removes it)`
+
+/** Whether a run that failed has made, or found, a sandbox. A runtime that does not answer has already been told of. */
+async function isThere(cli: Cli, { uid }: PodManifest): Promise<boolean> {
+  const filter = { labelSelector: { [podUidLabel]: uid } }
+  const { items } = await cli.cri.runtime.listPodSandbox({ filter }, cli.ask).catch(() => ({ items: [] }))
+  return items.length > 0
 }
 
 const nameOf = ({ sandbox: { metadata } }: RunningPod) => `${metadata?.namespace}/${metadata?.name}`
