@@ -2,6 +2,7 @@ import type { PodManifest } from '../manifest/pod.ts'
 import type { Failure } from './back-off.ts'
 import type { Plan } from './decide.ts'
 import type { ObservedContainer, ObservedPod } from './observe.ts'
+import { describeTrouble, type Trouble } from './trouble.ts'
 
 /** A pod as people want to know it: the columns of `kubectl get pods`. */
 export interface PodStatus {
@@ -20,6 +21,8 @@ export interface PodStatus {
   readonly createdAt: number | undefined
   /** Why it is not what it should be, in words; empty when it is. */
   readonly message: string
+  /** What keeps it from being what it should be, each by itself. */
+  readonly troubles: readonly Trouble[]
 }
 
 /** Why a container could not be started. */
@@ -46,8 +49,12 @@ export function describePod(pod: PodManifest, observed: ObservedPod, plan: Plan,
     const container = newest.get(name)
     return container?.state === 'running' && findings.ready(container.id)
   }
-  const [failing, failure] = [...findings.failures][0] ?? []
+  const troubles = Array.from(findings.failures, ([container, { ofImage, message }]): Trouble => {
+    return { container, of: ofImage ? 'image' : 'start', message }
+  })
+  const [trouble] = troubles
   const [waiting] = plan.backingOff
+  const failure = findings.failures.get(waiting ?? '')
   const ended = [...newest.values()].find(({ state, exitCode }) => state === 'exited' && exitCode !== 0)
   return {
     namespace: pod.namespace,
@@ -57,7 +64,8 @@ export function describePod(pod: PodManifest, observed: ObservedPod, plan: Plan,
     total: lasting.length,
     restarts: counted.reduce((sum, { name }) => sum + (newest.get(name)?.attempt ?? 0), 0),
     createdAt: observed.sandboxes.at(-1)?.createdAt,
-    message: failure ? `${failing}: ${failure.message}` : ended ? describeEnd(ended, findings.lastWords(ended)) : '',
+    message: trouble ? describeTrouble(trouble) : ended ? describeEnd(ended, findings.lastWords(ended)) : '',
+    troubles,
   }
 }
 
@@ -67,7 +75,24 @@ export function describeRest(namespace: string, name: string, observed: Observed
   const running = [...newest.values()].filter((container) => container.state === 'running')
   const createdAt = observed.sandboxes.at(-1)?.createdAt
   const restarts = running.reduce((sum, { attempt }) => sum + attempt, 0)
-  return { namespace, name, state, ready: running.length, total: newest.size, restarts, createdAt, message: '' }
+  return {
+    namespace,
+    name,
+    state,
+    ready: running.length,
+    total: newest.size,
+    restarts,
+    createdAt,
+    message: '',
+    troubles: [],
+  }
+}
+
+/** With what was found out since it was described. */
+export function withTroubles(status: PodStatus, more: readonly Trouble[]): PodStatus {
+  const [first] = more
+  if (!first) return status
+  return { ...status, message: status.message || describeTrouble(first), troubles: [...status.troubles, ...more] }
 }
 
 function stateOf(

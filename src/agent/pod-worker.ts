@@ -9,7 +9,7 @@ import { isOfImage } from './image.ts'
 import { agentLabel, manifestHashAnnotation } from './marks.ts'
 import { type ObservedContainer, type ObservedPod, Observer } from './observe.ts'
 import { addressesOf, runSandbox, startContainer, stopRunning } from './pod-actions.ts'
-import { describePod, describeRest, type PodStatus, type StartFailure } from './pod-status.ts'
+import { describePod, describeRest, type PodStatus, type StartFailure, withTroubles } from './pod-status.ts'
 import { Prober } from './prober.ts'
 import { refreshFiles } from './refresh-files.ts'
 import { removeContainer } from './remove-container.ts'
@@ -56,7 +56,7 @@ export class PodWorker {
 
   /** Undefined before the first look, and when there is no such pod. */
   get status(): PodStatus | undefined {
-    return this.#status
+    return this.#status && withTroubles(this.#status, this.#prober.troubles())
   }
 
   /** Whether nothing of the pod is left, and nothing is to be. */
@@ -125,7 +125,7 @@ export class PodWorker {
       if (message !== this.#trouble?.message) this.#note(message)
       const now = this.#parts.time.now()
       this.#trouble = failedAgain(this.#trouble, message, now)
-      if (this.#status) this.#status = { ...this.#status, message }
+      if (this.#status) this.#status = { ...this.#status, message, troubles: [{ of: 'pod', message }] }
       // A runtime that restarts is soon back.
       return error instanceof CriError && error.codeName === 'UNAVAILABLE' ? now + 1000 : this.#trouble.retryAt
     }

@@ -4,6 +4,7 @@ import { type Access, wordsOf } from './access.ts'
 import { perform } from './perform.ts'
 import { count, type ProbeCount, uncounted } from './probe-count.ts'
 import type { Time } from './time.ts'
+import type { Trouble } from './trouble.ts'
 
 /** A running container whose probes are to run. */
 export interface Probed {
@@ -82,6 +83,17 @@ export class Prober implements Disposable {
   /** What the probe said last. */
   message(containerId: string, kind: ProbeKind): string {
     return this.#watches.get(containerId)?.messages.get(kind) ?? ''
+  }
+
+  /** Of each container that is not ready because of a probe, or is to be killed for one, what that probe said last. */
+  troubles(): Trouble[] {
+    return [...this.#watches].flatMap(([id, { container, messages }]) => {
+      const fatal = this.failed(id)
+      const waitsFor = this.started(id) ? 'readiness' : 'startup'
+      const of = fatal ?? (this.ready(id) ? undefined : waitsFor)
+      if (of === undefined) return []
+      return [{ container: container.name, of, kills: fatal !== undefined, message: messages.get(of) ?? '' }]
+    })
   }
 
   async #run(watch: Watch, kind: ProbeKind, probe: Probe): Promise<void> {

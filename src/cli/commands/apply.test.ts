@@ -95,7 +95,7 @@ test('agent --status shows what the agent knows; one folder has one agent', asyn
   const createdAt = Date.UTC(2026, 0, 2) - 60_000
   {
     await using _agent = await serveStatus(set.manifests, sockets, () => [
-      { ...web, createdAt, message: 'main ended with exit code 1' },
+      { ...web, createdAt, troubles: [], message: 'main ended with exit code 1' },
     ])
     const { stdout } = await status()
     assert.match(stdout, /^NAMESPACE +NAME +READY +STATUS +RESTARTS +AGE +WHY$/m)
