@@ -28,14 +28,9 @@ export function addCompletion(program: Command, cli: Cli): void {
       if (wanted === undefined) return
       if (wanted !== 'file') {
         const { namesOf } = await import('../completion/names.ts')
-        const names = await namesOf(
-          wanted,
-          endpointIn(words) ?? program.opts<{ runtimeEndpoint: string }>().runtimeEndpoint,
-        )
-        const partial = words.at(-1) ?? ''
-        for (const { value, about = '' } of names) {
-          if (value.startsWith(partial)) cli.print(`${value}\t${printable(about)}`)
-        }
+        const endpoint = endpointIn(words) ?? program.opts<{ runtimeEndpoint: string }>().runtimeEndpoint
+        const names = await namesOf(wanted, endpoint, words.at(-1) ?? '')
+        for (const { value, about = '' } of names) cli.print(`${value}\t${printable(about)}`)
       }
       if (wanted === 'file' || wanted === 'place') cli.print(':files')
     })

@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { create } from '@bufbuild/protobuf'
-import { PodSandboxConfigSchema, PodSandboxState } from '../../client/index.ts'
+import { ContainerConfigSchema, ContainerState, PodSandboxConfigSchema, PodSandboxState } from '../../client/index.ts'
 import { FakeRuntime } from '../../client/testing/fake-runtime.ts'
 import { berth } from '../testing/berth.ts'
 import { scripts } from './scripts.ts'
@@ -41,6 +41,29 @@ test('names come from the runtime, also from one that the line names', async () 
   assert.deepEqual(await complete(nobody, '-r', runtime.endpoint, 'inspectp', ''), ['shop/web'])
   assert.deepEqual(await complete(runtime.endpoint, 'rmi', 'docker.io/'), ['docker.io/library/x:1'])
   assert.deepEqual(await complete(runtime.endpoint, 'exec', 'c', 'l'), [])
+})
+
+test('what is in the namespace default is offered by its short name, unless that could be another', async () => {
+  await using runtime = await FakeRuntime.serve()
+  for (const [namespace, name] of [
+    ['default', 'own'],
+    ['default', 'web'],
+    ['shop', 'web'],
+  ] as const) {
+    const metadata = { name, namespace, uid: `${namespace}-${name}` }
+    const config = create(PodSandboxConfigSchema, { metadata })
+    const id = metadata.uid.padEnd(64, '0')
+    runtime.sandboxes.push({ id, config, createdAt: 1n, state: PodSandboxState.SANDBOX_READY })
+    const container = create(ContainerConfigSchema, { metadata: { name: 'main' } })
+    const times = { createdAt: 1n, startedAt: 1n, finishedAt: 0n }
+    const state = ContainerState.CONTAINER_RUNNING
+    runtime.containers.push({ id: `c${id}`, podSandboxId: id, config: container, state, exitCode: 0, ...times })
+  }
+  assert.deepEqual(await complete(runtime.endpoint, 'inspectp', ''), ['own', 'default/web', 'shop/web'])
+  assert.deepEqual(await complete(runtime.endpoint, 'inspectp', 'default/'), ['default/own', 'default/web'])
+  assert.deepEqual(await complete(runtime.endpoint, 'why', 'o'), ['own', 'own/main'])
+  assert.deepEqual(await complete(runtime.endpoint, 'logs', 'own/'), ['own/main'])
+  assert.deepEqual(await complete(runtime.endpoint, 'cp', 'ow'), ['own/main:/', ':files'])
 })
 
 test('a runtime that is not there has no names, and that is no error', async () => {

@@ -10,15 +10,33 @@ const patienceMs = 1500
 /** A name that a shell takes as it is: whatever pods may be called, nothing else gets on a command line. */
 const plainName = /^[\w.:/@+-]+$/
 
-/** The names that the runtime at `endpoint` knows; none when it does not answer. */
-export async function namesOf(wanted: Wanted, endpoint: string): Promise<Candidate[]> {
+/** The names that begin with `partial`, of those that the runtime at `endpoint` knows; none when it does not answer. */
+export async function namesOf(wanted: Wanted, endpoint: string, partial: string): Promise<Candidate[]> {
   using cri = connect(endpoint, { timeout: patienceMs })
   try {
     const found = await ask(cri, wanted)
-    return found.filter(({ value }) => plainName.test(value))
+    const offered = wanted === 'image' ? found : withShortNames(found, partial)
+    return offered.filter(({ value }) => plainName.test(value) && value.startsWith(partial))
   } catch {
     return []
   }
+}
+
+/**
+ * What is in the namespace default is offered without it, as people write it. With it, when that was begun, or when something in
+ * another namespace has the same name.
+ */
+function withShortNames(found: readonly Candidate[], partial: string): Candidate[] {
+  const shortOf = (value: string) => value.slice(value.indexOf('/') + 1)
+  const counts = new Map<string, number>()
+  for (const value of new Set(found.map((candidate) => candidate.value)))
+    counts.set(shortOf(value), (counts.get(shortOf(value)) ?? 0) + 1)
+  return found.flatMap((candidate) => {
+    const { value } = candidate
+    if (!value.startsWith('default/') || counts.get(shortOf(value)) !== 1) return [candidate]
+    const short = { ...candidate, value: shortOf(value) }
+    return partial !== '' && value.startsWith(partial) ? [short, candidate] : [short]
+  })
 }
 
 async function ask(cri: CriConnection, wanted: Wanted): Promise<Candidate[]> {
