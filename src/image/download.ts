@@ -75,10 +75,10 @@ async function receive(
   // A registry that does not know Range starts over: what is here already is passed over.
   let skip = from - stream.start
   let at = from
-  for await (const chunk of stream.chunks()) {
+  await stream.each((chunk) => {
     const fresh = skip === 0 ? chunk : chunk.subarray(Math.min(skip, chunk.length))
     skip -= chunk.length - fresh.length
-    if (fresh.length === 0) continue
+    if (fresh.length === 0) return
     if (at + fresh.length > blob.size) {
       throw contentMismatch(image, `layer ${blob.digest}`, `${blob.size} bytes`, `at least ${at + fresh.length}`)
     }
@@ -88,7 +88,7 @@ async function receive(
     at += fresh.length
     advance(at)
     release(chunk)
-  }
+  })
 }
 
 /** Frees a piece that nobody else has now. The garbage collector would let tens of megabytes of them come together first. */

@@ -143,16 +143,11 @@ async function readToken(response: HttpResponse, realm: URL): Promise<Token> {
     response.discard()
     throw new AuthorizationError(`its token service ${realm.host} answered ${response.status}`)
   }
-  const chunks: Buffer[] = []
-  let length = 0
-  for await (const chunk of response.chunks()) {
-    length += chunk.length
-    if (length > maxTokenAnswer) throw new AuthorizationError('its token service sent too much')
-    chunks.push(chunk)
-  }
+  const bytes = await response.all(maxTokenAnswer)
+  if (!bytes) throw new AuthorizationError('its token service sent too much')
   let answer: { token?: unknown; access_token?: unknown; expires_in?: unknown }
   try {
-    answer = Object(JSON.parse(Buffer.concat(chunks).toString('utf8')))
+    answer = Object(JSON.parse(bytes.toString('utf8')))
   } catch {
     throw new AuthorizationError(`its token service ${realm.host} did not answer with JSON`)
   }

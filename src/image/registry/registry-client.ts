@@ -33,7 +33,8 @@ export interface FetchedManifest {
 export interface BlobStream {
   /** The position of the first byte in the blob. */
   readonly start: number
-  chunks(): AsyncGenerator<Buffer>
+  /** As {@link HttpResponse.each}. */
+  each(take: (chunk: Buffer) => void): Promise<void>
 }
 
 /** What a client is made of but for what cannot go to another thread. */
@@ -164,28 +165,20 @@ export class RegistryClient {
     })
     const { start, total } = extentOf(response)
     if (start === undefined || start > from || (total !== undefined && total !== descriptor.size)) {
-      await response.chunks().return(undefined)
+      response.discard()
       const got = start === undefined || start > from ? 'another part of it' : `${total} bytes`
       throw contentMismatch(this.#options.image, `layer ${descriptor.digest}`, `${descriptor.size} bytes`, got)
     }
-    return { start, chunks: () => response.chunks() }
+    return { start, each: (take) => response.each(take) }
   }
 
   async #readAll(response: HttpResponse, what: string, limit: number): Promise<Buffer> {
-    const chunks: Buffer[] = []
-    let length = 0
-    try {
-      for await (const chunk of response.chunks()) {
-        length += chunk.length
-        if (length > limit) throw unusableImage(this.#options.image, `${what} has more than ${limit} bytes`)
-        chunks.push(chunk)
-      }
-    } catch (error) {
-      if (error instanceof TransportError)
-        throw registryUnavailable(this.#options.image, this.name, error.message, error)
-      throw error
-    }
-    return Buffer.concat(chunks)
+    const { image } = this.#options
+    const bytes = await response.all(limit).catch((error) => {
+      throw error instanceof TransportError ? registryUnavailable(image, this.name, error.message, error) : error
+    })
+    if (!bytes) throw unusableImage(image, `${what} has more than ${limit} bytes`)
+    return bytes
   }
 
   /** Asks place after place; a question about a tag goes only to those that may resolve. */
@@ -325,15 +318,9 @@ class StatusError extends Error {
 
 /** The registry's own words: `{"errors":[{"code":…,"message":…}]}`, or nothing. */
 async function errorDetail(response: HttpResponse): Promise<string> {
-  const chunks: Buffer[] = []
-  let length = 0
   try {
-    for await (const chunk of response.chunks()) {
-      chunks.push(chunk)
-      length += chunk.length
-      if (length > 65536) return ''
-    }
-    const { errors } = JSON.parse(Buffer.concat(chunks).toString('utf8'))
+    const bytes = await response.all(65536)
+    const { errors } = JSON.parse(bytes?.toString('utf8') ?? '{}')
     const text = [errors?.[0]?.code, errors?.[0]?.message].filter((part) => typeof part === 'string').join(': ')
     const clean = text.replace(/[\p{Cc}\p{Cf}]/gu, ' ').slice(0, 300)
     return clean === '' ? '' : ` (${clean})`

@@ -23,8 +23,13 @@ export interface HttpRequest {
 export interface HttpResponse {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** The body. A stalled one throws {@link TransportError}. Leaving the loop early closes the connection. */
-  chunks(): AsyncGenerator<Buffer>
+  /**
+   * Hands the body to `take`, piece by piece, and resolves at its end. A broken or stalled one rejects with a
+   * {@link TransportError}. What `take` throws closes the connection, and is what this rejects with.
+   */
+  each(take: (chunk: Buffer) => void): Promise<void>
+  /** The body; undefined, and the connection closed, when it has more bytes than `limit`. Rejects as {@link each}. */
+  all(limit: number): Promise<Buffer | undefined>
   /** Drops the body; a short one so that the connection can be used again. */
   discard(): void
 }
@@ -128,10 +133,12 @@ const maxDiscard = 65536
 
 function responseOf(message: IncomingMessage, request: HttpRequest, stallMs: number): HttpResponse {
   const { signal, method } = request
+  const each = (take: (chunk: Buffer) => void) => eachPiece(message, stallMs, signal, take)
   return {
     status: message.statusCode ?? 0,
     headers: message.headers,
-    chunks: () => bodyOf(message, stallMs, signal),
+    each,
+    all: (limit) => allOf(each, limit),
     discard() {
       message.on('error', () => {})
       const length = Number(message.headers['content-length'] ?? Number.POSITIVE_INFINITY)
@@ -141,25 +148,52 @@ function responseOf(message: IncomingMessage, request: HttpRequest, stallMs: num
   }
 }
 
-async function* bodyOf(message: IncomingMessage, stallMs: number, signal: AbortSignal): AsyncGenerator<Buffer> {
+/** By events, since iterating over a stream takes a third more CPU for the same bytes. */
+function eachPiece(
+  message: IncomingMessage,
+  stallMs: number,
+  signal: AbortSignal,
+  take: (chunk: Buffer) => void,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  const fail = (error: unknown) => reject(signal.aborted ? signal.reason : transportErrorOf(error))
+  const brokenOff = () => fail(message.errored ?? new Error('the connection was closed before the end'))
+  if (message.destroyed) brokenOff()
   const stalled = new TransportError(`sent nothing for ${stallMs / 1000} s`, true)
-  let timer: NodeJS.Timeout | undefined
-  const watch = () => {
-    timer = setTimeout(() => message.destroy(stalled), stallMs)
-  }
+  const timer = setTimeout(() => message.destroy(stalled), stallMs)
+  message
+    .on('error', fail)
+    .on('close', brokenOff)
+    .on('end', () => resolve())
+    .on('data', (chunk: Buffer) => {
+      try {
+        take(chunk)
+      } catch (error) {
+        reject(error)
+        message.destroy()
+      }
+      // Not before: the time that the taker takes is not the registry's.
+      timer.refresh()
+    })
+  return promise.finally(() => clearTimeout(timer))
+}
+
+class TooLongError extends Error {}
+
+async function allOf(each: HttpResponse['each'], limit: number): Promise<Buffer | undefined> {
+  const chunks: Buffer[] = []
+  let length = 0
   try {
-    watch()
-    for await (const chunk of message) {
-      // The time that the reader takes is not the registry's.
-      clearTimeout(timer)
-      yield chunk as Buffer
-      watch()
-    }
+    await each((chunk) => {
+      length += chunk.length
+      if (length > limit) throw new TooLongError()
+      chunks.push(chunk)
+    })
   } catch (error) {
-    throw signal.aborted ? signal.reason : transportErrorOf(error)
-  } finally {
-    clearTimeout(timer)
+    if (error instanceof TooLongError) return undefined
+    throw error
   }
+  return Buffer.concat(chunks)
 }
 
 const advices: Readonly<Record<string, string>> = {
