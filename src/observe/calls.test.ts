@@ -87,13 +87,29 @@ test('an image that is pulled is there for every pod', () => {
 
 test('what is removed has no failures any more', () => {
   const { calls, fail } = setting()
-  fail('StartContainer', { containerId: 'c1' }, operationFailed('no'))
+  fail('StopContainer', { containerId: 'c1' }, operationFailed('no'))
   fail('StopPodSandbox', { podSandboxId: 's1' }, operationFailed('no'))
   calls.succeeded(calls.begin('RemoveContainer', { containerId: 'c1' }))
   assert.deepEqual(
     calls.failures().map(({ rpc }) => rpc),
     ['StopPodSandbox'],
   )
+  calls.succeeded(calls.begin('RemovePodSandbox', { podSandboxId: 's1' }))
+  assert.deepEqual(calls.failures(), [])
+})
+
+test('why a container did not start is known after its removal, until one starts or its pod is removed', () => {
+  const { calls, fail } = setting()
+  const start = create(StartContainerRequestSchema, { containerId: 'c1' })
+  const failAndRemove = () => {
+    fail('StartContainer', start, operationFailed('no such program'))
+    calls.succeeded(calls.begin('RemoveContainer', { containerId: 'c1' }))
+    assert.equal(calls.failures()[0]?.message, 'no such program')
+  }
+  failAndRemove()
+  calls.succeeded(calls.begin('StartContainer', start))
+  assert.deepEqual(calls.failures(), [])
+  failAndRemove()
   calls.succeeded(calls.begin('RemovePodSandbox', { podSandboxId: 's1' }))
   assert.deepEqual(calls.failures(), [])
 })

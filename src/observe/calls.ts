@@ -153,7 +153,9 @@ function isOver(failure: Failure, { rpc, pod, image, sandboxId, containerId }: C
     case 'RemovePodSandbox':
       if (sandboxId !== undefined && failure.sandboxId === sandboxId) return true
       return hasName(failure, pod) && failure.pod?.uid === pod?.uid && failure.rpc === 'PullImage'
+    // Whoever cannot start a container removes it and makes another: why is told until one starts, or its pod is removed.
     case 'RemoveContainer':
+      if (failure.rpc === 'StartContainer' && failure.pod && failure.sandboxId) return false
       return containerId !== undefined && failure.containerId === containerId
     default:
       return false

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf'
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
+import { agentSockets } from '../../agent/control-socket.ts'
 import type { Cli } from '../cli.ts'
 import { columnsOf, painter } from '../format/colour.ts'
 import { formatData } from '../format/json.ts'
@@ -13,9 +14,12 @@ export function addWhy(program: Command, cli: Cli): void {
     .argument('[name]', 'a pod, a container, or an image that was pulled; all that is not well without one')
     .description('say what a pod or container waits for, or why it failed, and what to do next')
     .addOption(outputOption('text', 'json', 'yaml'))
+    .addOption(new Option('--agent-sockets <folder>').default(agentSockets).hideHelp())
     .addHelpText('after', whyHelp)
-    .action(async (query: string | undefined, { output }: { output: string }) => {
-      const explanations = query === undefined ? await explainAll(cli) : await explain(cli, query)
+    .action(async (query: string | undefined, options: { output: string; agentSockets: string }) => {
+      const { output, agentSockets } = options
+      const explanations =
+        query === undefined ? await explainAll(cli, agentSockets) : await explain(cli, query, agentSockets)
       const { stdout, now } = cli.terminal
       if (output !== 'text') {
         const data = JSON.parse(JSON.stringify({ explanations })) as JsonValue
@@ -31,4 +35,5 @@ export function addWhy(program: Command, cli: Cli): void {
 const whyHelp = `
 It tells of calls under way with their stage and age, of the last failure of each layer (registry, CNI, OCI runtime, kernel) in
 its own words, of what an exit code means, and of the last lines of the log. berthd remembers the last 200 calls that failed and
-did not succeed since, until it is restarted. With other runtimes it tells what CRI tells: states, exit codes, messages.`
+did not succeed since, until it is restarted. Of pods of berth agent it also tells what the agent knows, such as what a probe
+said last. With other runtimes it tells what CRI tells: states, exit codes, messages.`

@@ -1,17 +1,22 @@
 import { describeDuration } from '../format/age.ts'
 import { aboutContainer, failuresOf, waitsOf } from './about.ts'
+import { troublesOf } from './agent-report.ts'
 import type { Cause, Explanation } from './explanation.ts'
 import { exitCause } from './exit-code.ts'
 import type { ContainerFacts, PodFacts } from './pod-facts.ts'
 import type { ProcessTrouble } from './process-trouble.ts'
 import type { RuntimeReport } from './runtime-report.ts'
+import { withTroubleCauses } from './trouble-cause.ts'
 
 /** What there is to tell of a container. */
 export function explainContainer(container: ContainerFacts, pod: PodFacts, report: RuntimeReport): Explanation {
   const about = aboutContainer(pod, container)
   const waits = waitsOf(report, about)
   const own = stateCauses(container, pod, waits.length > 0)
-  const causes = [...own, ...failuresOf(report, about).filter((cause) => !own.some(({ said }) => said === cause.said))]
+  const failures = failuresOf(report, about).filter((cause) => !own.some(({ said }) => said === cause.said))
+  // Images are told of at the pod, for which they are pulled.
+  const troubles = troublesOf(pod.agent, container.name).filter(({ of }) => of !== 'image')
+  const causes = withTroubleCauses([...own, ...failures], troubles)
   const finished = container.state === 'exited' && container.exitCode === 0
   return {
     kind: 'container',

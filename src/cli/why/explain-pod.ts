@@ -3,14 +3,24 @@ import type { Cause, Explanation } from './explanation.ts'
 import { failureCause } from './failure-cause.ts'
 import type { PodFacts } from './pod-facts.ts'
 import type { RuntimeReport } from './runtime-report.ts'
+import { withTroubleCauses } from './trouble-cause.ts'
 
-/** What there is to tell of a pod itself; its containers have explanations of their own. */
-export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
+/**
+ * What there is to tell of a pod itself; its containers have explanations of their own.
+ *
+ * @param unmade the containers that are being created, or could not be
+ */
+export function explainPod(pod: PodFacts, report: RuntimeReport, unmade: readonly string[]): Explanation {
   const about = aboutPod(pod)
   const waits = waitsOf(report, about)
   const failures = failuresOf(withoutPastPulls(report, pod), about)
-  const causes = [...(pod.ready ? [] : [notReady(pod), ...unreleased(pod)]), ...failures]
-  const empty = pod.ready && pod.containers.length === 0 && waits.length === 0 && failures.length === 0
+  const known = [...pod.containers.map(({ name }) => name), ...unmade]
+  const troubles = (pod.agent?.status?.troubles ?? []).filter(
+    ({ container, of }) => container === undefined || of === 'image' || !known.includes(container),
+  )
+  const state = pod.ready ? [] : [notReady(pod), ...unreleased(pod)]
+  const causes = withTroubleCauses([...state, ...failures], troubles)
+  const empty = pod.ready && known.length === 0 && waits.length === 0 && causes.length === 0
   return {
     kind: 'pod',
     name: `${pod.namespace}/${pod.name}`,
@@ -19,11 +29,17 @@ export function explainPod(pod: PodFacts, report: RuntimeReport): Explanation {
     ok: causes.length === 0 && waits.length === 0 && !empty,
     waits,
     causes,
-    notes: empty
-      ? ['it has no container, and nobody asks for one: the next step is the kubelet’s (or berth create)']
-      : [],
+    notes: empty ? [nextStep(pod)] : [],
     lastLines: [],
   }
+}
+
+function nextStep({ agent }: PodFacts): string {
+  if (!agent) return 'it has no container, and nobody asks for one: the next step is the kubelet’s (or berth create)'
+  const { manifests, runs } = agent
+  return runs
+    ? 'it has no container yet: the next step is that of the agent'
+    : `it has no container, and no agent runs the pods of ${manifests}: start one with berth agent --manifests ${manifests}`
 }
 
 /** A pull that failed says nothing any more when a container was made of the image since: it was there, or came otherwise. */

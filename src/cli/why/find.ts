@@ -4,11 +4,12 @@ import type { Cli } from '../cli.ts'
 import { findPods } from '../pod-of.ts'
 import { type Candidate, containerCandidate, podCandidate, resolveOne } from '../resolve.ts'
 import { aboutContainer, failuresOf, waitsOf } from './about.ts'
+import { type AgentReports, inTermsOfAgent, readAgentReports } from './agent-report.ts'
 import { explainContainer } from './explain-container.ts'
 import { explainImage } from './explain-image.ts'
 import { explainPod, explainUnlistedPod, type UnlistedPod } from './explain-pod.ts'
 import type { Explanation } from './explanation.ts'
-import { readPod, undefinedIfGone } from './pod-facts.ts'
+import { type PodFacts, readPod, undefinedIfGone } from './pod-facts.ts'
 import { type CallSubject, readRuntimeReport, type RuntimeReport } from './runtime-report.ts'
 
 /** All that the runtime lists, and what it reports of its work. */
@@ -16,11 +17,12 @@ interface Known {
   readonly sandboxes: readonly PodSandbox[]
   readonly containers: readonly Container[]
   readonly report: RuntimeReport
+  readonly agents: AgentReports
 }
 
 /** What there is to tell of what `query` names: a pod with its containers, a container, or an image. */
-export async function explain(cli: Cli, query: string): Promise<Explanation[]> {
-  const known = await readAll(cli)
+export async function explain(cli: Cli, query: string, agentSockets: string): Promise<Explanation[]> {
+  const known = await readAll(cli, agentSockets)
   // What is there comes before what is only known by a call.
   const pod =
     find('pod', query, known.sandboxes.map(podCandidate)) ??
@@ -46,8 +48,8 @@ export async function explain(cli: Cli, query: string): Promise<Explanation[]> {
 }
 
 /** All that is not well. */
-export async function explainAll(cli: Cli): Promise<Explanation[]> {
-  const known = await readAll(cli)
+export async function explainAll(cli: Cli, agentSockets: string): Promise<Explanation[]> {
+  const known = await readAll(cli, agentSockets)
   const explanations: Explanation[] = []
   for (const { id } of known.sandboxes) {
     explanations.push(...((await explainPodNamed(cli, known, id).catch(undefinedIfGone)) ?? []))
@@ -63,13 +65,13 @@ export async function explainAll(cli: Cli): Promise<Explanation[]> {
   return explanations.filter(({ ok }) => !ok)
 }
 
-async function readAll(cli: Cli): Promise<Known> {
+async function readAll(cli: Cli, agentSockets: string): Promise<Known> {
   const [{ items }, { containers }, report] = await Promise.all([
     cli.cri.runtime.listPodSandbox({}, cli.ask),
     cli.cri.runtime.listContainers({}, cli.ask),
     readRuntimeReport(cli),
   ])
-  return { sandboxes: items, containers, report }
+  return { sandboxes: items, containers, report, agents: await readAgentReports(items, agentSockets) }
 }
 
 async function explainPodNamed(cli: Cli, known: Known, id: string): Promise<Explanation[]> {
@@ -79,26 +81,35 @@ async function explainPodNamed(cli: Cli, known: Known, id: string): Promise<Expl
       .filter((pod) => unlistedCandidate(pod).id === id)
       .map((pod) => explainUnlistedPod(pod, known.report, cli.terminal.now()))
   }
-  const pod = await readPod(cli, sandbox, known.containers)
+  const pod = await readPod(cli, sandbox, known.containers, known.agents)
   const unmade = unmadeContainers(known).filter(({ sandboxId }) => sandboxId === id)
-  return [
-    explainPod(pod, known.report),
+  return inTermsOf(pod, [
+    explainPod(
+      pod,
+      known.report,
+      unmade.map(({ name }) => name),
+    ),
     ...pod.containers.map((container) => explainContainer(container, pod, known.report)),
     ...unmade.map(({ explanation }) => explanation),
-  ]
+  ])
 }
+
+const inTermsOf = ({ agent }: PodFacts, explanations: readonly Explanation[]) =>
+  explanations.map((explanation) => (agent ? inTermsOfAgent(explanation) : explanation))
 
 /** Of the pod, too, when that is not well. */
 async function explainContainerOf(cli: Cli, known: Known, { id, podSandboxId }: Container): Promise<Explanation[]> {
   const sandbox = known.sandboxes.find((listed) => listed.id === podSandboxId)
   if (!sandbox) throw new BerthError('not-found', `the pod of container ${id} has gone meanwhile`)
-  const pod = await readPod(cli, sandbox, known.containers)
+  const pod = await readPod(cli, sandbox, known.containers, known.agents)
   const all = pod.containers.flatMap((newest) => [newest, ...newest.earlier])
-  const ofPod = explainPod(pod, known.report)
+  const unmade = unmadeContainers(known).filter(({ sandboxId }) => sandboxId === podSandboxId)
+  const names = unmade.map(({ name }) => name)
+  const ofPod = explainPod(pod, known.report, names)
   const own = all
     .filter((container) => container.id === id)
     .map((container) => explainContainer(container, pod, known.report))
-  return ofPod.ok ? own : [...own, ofPod]
+  return inTermsOf(pod, ofPod.ok ? own : [...own, ofPod])
 }
 
 /** The candidate that `query` names; undefined when there is none. Throws when it could be several. */
@@ -138,13 +149,14 @@ function unlistedCandidate({ namespace, name, uid, triedAt }: UnlistedPod): Cand
 
 interface UnmadeContainer {
   readonly sandboxId: string
+  readonly name: string
   readonly candidate: Candidate
   readonly explanation: Explanation
 }
 
-/** The containers that are being created, or could not be. */
+/** The containers that are being created, or could not be, or were removed since they could not be started. */
 function unmadeContainers({ sandboxes, containers, report }: Known): UnmadeContainer[] {
-  const creations = [...report.calls, ...report.failures].filter(({ rpc }) => rpc === 'CreateContainer')
+  const creations = [...report.calls, ...report.failures].filter(({ rpc }) => /^(Create|Start)Container$/.test(rpc))
   const found = new Map<string, UnmadeContainer>()
   for (const { sandboxId = '', container: name = '', pod } of creations as CallSubject[]) {
     const id = `${sandboxId}/${name}`
@@ -154,6 +166,7 @@ function unmadeContainers({ sandboxes, containers, report }: Known): UnmadeConta
     const waits = waitsOf(report, about)
     found.set(id, {
       sandboxId,
+      name,
       candidate: {
         id,
         names: [name, `${pod.name}/${name}`, `${pod.namespace}/${pod.name}/${name}`],

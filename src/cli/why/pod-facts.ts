@@ -2,6 +2,7 @@ import { type Container, ContainerState, CriError, type PodSandbox, PodSandboxSt
 import type { Cli } from '../cli.ts'
 import { parseInfo } from '../format/json.ts'
 import { lastLines } from '../logs/last-lines.ts'
+import { agentOf, type AgentReports, type PodAgent } from './agent-report.ts'
 import { type ProcessTrouble, processTrouble } from './process-trouble.ts'
 
 /** A pod as the runtime lists it, with its containers. */
@@ -15,6 +16,8 @@ export interface PodFacts {
   readonly reason: string
   /** Why its network is not released, where it is to be. */
   readonly networkError?: string
+  /** The agent that it is of. */
+  readonly agent?: PodAgent
   /** The newest attempt of each container. */
   readonly containers: readonly ContainerFacts[]
 }
@@ -46,7 +49,13 @@ export interface ContainerFacts {
 const shownLines = 5
 
 /** Asks for all that is to be known of a pod. */
-export async function readPod(cli: Cli, sandbox: PodSandbox, listed: readonly Container[]): Promise<PodFacts> {
+export async function readPod(
+  cli: Cli,
+  sandbox: PodSandbox,
+  listed: readonly Container[],
+  agents: AgentReports,
+): Promise<PodFacts> {
+  const agent = agentOf(sandbox, agents)
   const { id, metadata } = sandbox
   const { namespace = '', name = '', uid = '' } = metadata ?? {}
   const { info } = await cli.cri.runtime.podSandboxStatus({ podSandboxId: id, verbose: true }, cli.ask)
@@ -63,6 +72,7 @@ export async function readPod(cli: Cli, sandbox: PodSandbox, listed: readonly Co
     ready: sandbox.state === PodSandboxState.SANDBOX_READY,
     reason: typeof state?.reason === 'string' ? state.reason : '',
     ...(typeof networkError === 'string' && { networkError }),
+    ...(agent && { agent }),
     containers: containers.filter((container) => container !== undefined),
   }
 }

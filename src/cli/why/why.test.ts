@@ -3,6 +3,9 @@ import { mkdirSync, mkdtempDisposableSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { serveStatus } from '../../agent/control-socket.ts'
+import { agentLabel } from '../../agent/marks.ts'
+import type { Trouble } from '../../agent/trouble.ts'
 import { ContainerState, type ContainerStatus, PodSandboxState } from '../../client/index.ts'
 import { type FakeHandlers, statusError } from '../../client/testing/serve.ts'
 import { berth } from '../testing/berth.ts'
@@ -11,6 +14,7 @@ import { FakeRuntime, now } from '../../client/testing/fake-runtime.ts'
 const pod = { namespace: 'shop', name: 'web', uid: 'u-1' }
 const s1 = 's1'.padEnd(64, '0')
 const c1 = 'c1'.padEnd(64, '0')
+const manifests = '/etc/berth/manifests'
 const ns = (msAgo: number) => BigInt(now - msAgo) * 1_000_000n
 
 interface Scene {
@@ -25,12 +29,15 @@ interface Scene {
   readonly container?: Partial<Omit<ContainerStatus, '$typeName' | '$unknown'>>
   /** Milliseconds. */
   readonly createdAgo?: number
+  /** The troubles that the agent of the pod tells; it does not run when it is null. */
+  readonly agent?: readonly Trouble[] | null
 }
 
 /** `berth why` against a runtime in this state. */
 async function why(scene: Scene, ...args: string[]) {
   const state = scene.sandbox?.ready ? PodSandboxState.SANDBOX_READY : PodSandboxState.SANDBOX_NOTREADY
   const metadata = { name: 'app', attempt: scene.container?.metadata?.attempt ?? 0 }
+  const labels: Record<string, string> = scene.agent === undefined ? {} : { [agentLabel]: manifests }
   const runtime: FakeHandlers['runtime'] = {
     status: () => ({
       status: { conditions: [{ type: 'NetworkReady', status: true }] },
@@ -38,7 +45,7 @@ async function why(scene: Scene, ...args: string[]) {
     }),
     listPodSandbox: () => ({
       items: scene.sandbox
-        ? [{ id: s1, metadata: pod, state, createdAt: ns(scene.sandbox.createdAgo ?? 3_600_000) }]
+        ? [{ id: s1, metadata: pod, labels, state, createdAt: ns(scene.sandbox.createdAgo ?? 3_600_000) }]
         : [],
     }),
     podSandboxStatus: () => ({
@@ -55,7 +62,12 @@ async function why(scene: Scene, ...args: string[]) {
     containerStatus: () => ({ status: { id: c1, metadata, ...scene.container } }),
   }
   await using fake = await FakeRuntime.serve({ runtime })
-  return await berth(fake.endpoint, ['why', ...args])
+  using sockets = mkdtempDisposableSync(join(tmpdir(), 'berth-why-'))
+  const status = { ...pod, state: 'Running', ready: 0, total: 1, restarts: 0, createdAt: now, message: '' }
+  await using stack = new AsyncDisposableStack()
+  const { agent: troubles } = scene
+  if (troubles) stack.use(await serveStatus(manifests, sockets.path, () => [{ ...status, troubles }]))
+  return await berth(fake.endpoint, ['why', '--agent-sockets', sockets.path, ...args])
 }
 
 const failure = { pod, firstAt: now - 60_000, lastAt: now - 5000, count: 3, code: 'unknown' }
@@ -211,6 +223,46 @@ test('a container that could not be created is known by its name', async () => {
       /container shop\/web\/app: not there\n {2}why +image: .*not on this node/,
     )
   }
+})
+
+test('a container that was removed since it could not be started', async () => {
+  const message = 'the image has no such program: "/nope"'
+  const failures = [{ rpc: 'StartContainer', ...failure, sandboxId: s1, containerId: c1, container: 'app', message }]
+  const start: Trouble = { container: 'app', of: 'start', message }
+  const { stdout } = await why({ report: { failures }, sandbox: { ready: true }, agent: [start] }, 'web')
+  assert.match(stdout, /^pod .*: Ready\n\ncontainer shop\/web\/app: not there\n +why +configuration: .* no program/m)
+  assert.equal(stdout.match(/it said/g)?.length, 1)
+  assert.doesNotMatch(stdout, /it has no container/)
+})
+
+test('what only the agent knows', async () => {
+  const message = 'there is no ConfigMap "cfg" in the namespace shop: add its manifest beside the pod’s'
+  const start: Trouble = { container: 'app', of: 'start', message }
+  const { stdout } = await why({ sandbox: { ready: true }, agent: [start] }, 'web')
+  assert.match(stdout, /^pod .*: Ready\n +why +configuration: the container needs a ConfigMap .*not there\n/)
+  const idle = await why({ sandbox: { ready: true }, agent: [] }, 'web')
+  assert.match(idle.stdout, /note +it has no container yet: the next step is that of the agent\n/)
+  const away = await why({ sandbox: { ready: true }, agent: null }, 'web')
+  assert.match(away.stdout, /no agent runs the pods of .*: start one with berth agent --manifests \/etc\/berth/)
+})
+
+test('a container that runs and is not ready: its probe', async () => {
+  const container = { state: ContainerState.CONTAINER_RUNNING, startedAt: ns(60_000) }
+  const scene = { sandbox: { ready: true }, container }
+  const probe: Trouble = { container: 'app', of: 'readiness', kills: false, message: 'HTTP status 503' }
+  const { stdout } = await why({ ...scene, agent: [probe] })
+  assert.match(stdout, /^container .*: Running\n +why +application: it is not ready: its readiness probe fails\n/)
+  assert.match(stdout, /it said +HTTP status 503\n/)
+  const killed = await why({ ...scene, agent: [{ ...probe, of: 'liveness', kills: true }] })
+  assert.match(killed.stdout, /its liveness probe failed so often that it is stopped/)
+  const silent = await why({ ...scene, agent: [{ ...probe, message: '' }] })
+  assert.match(silent.stdout, /its readiness probe has not succeeded yet/)
+})
+
+test('of a pod of the agent, what is said of the kubelet is said of the agent', async () => {
+  const sandbox = { ready: false, reason: 'the machine was restarted' }
+  assert.match((await why({ sandbox, agent: null })).stdout, /next +the agent makes it anew; without an agent remove/)
+  assert.match((await why({ sandbox })).stdout, /next +the kubelet makes it anew; without a kubelet remove/)
 })
 
 test('an image that somebody tried to pull is known by its name', async () => {

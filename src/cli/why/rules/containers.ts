@@ -9,6 +9,12 @@ export const containerRules: readonly Rule[] = [
     next: () => 'berth doctor says which controllers are missing, and how the kernel is told to have them',
   },
   {
+    words: /there is no (ConfigMap|Secret) "|(configmap|secret) "[^"]*" not found/i,
+    layer: 'configuration',
+    what: 'the container needs a ConfigMap or a Secret that is not there',
+    next: () => 'add it, or correct its name in the manifest; optional: true lets the container do without it',
+  },
+  {
     words: /NRI plugin/i,
     layer: 'NRI plugin',
     what: 'an NRI plugin refused it, or failed',
