@@ -247,6 +247,8 @@ test("exec gives the command's output and exit code, and leaves its options alon
   assert.deepEqual(outcome, { code: 3, stdout: 'out', stderr: 'err' })
   assert.deepEqual(seen, [b2, ['ls', '-t', '--sync', '-i'], 9n])
   assert.match((await set.berth('exec', '-s', '-it', b2, 'sh')).stderr, /go with neither -i nor -t/)
+  await set.berth('exec', '--timeout', '1m0.5s', b2, 'ls')
+  assert.equal(seen.at(-1), 61n, 'a duration, in whole seconds')
 })
 
 test('exec, logs and inspect take a pod with one container for it; what changes things does not', async () => {
@@ -265,6 +267,29 @@ test('exec, logs and inspect take a pod with one container for it; what changes 
   assert.match((await set.berth('logs', 'web')).stderr, /name a container of it: .*shop\/web\/proxy/)
 })
 
+test('what kubectl users type: -c for the container, get and describe', async () => {
+  await using set = await setUpPod()
+  const asked: string[] = []
+  for (const name of ['nginx', 'proxy']) {
+    set.runtime.execs.set(name, (command) => {
+      asked.push(`${name} ${command.join(' ')}`)
+      return 0
+    })
+  }
+  await set.berth('create', 'web', set.file('second.json', { ...container, metadata: { name: 'proxy' } }), set.pod)
+  await set.berth('start', 'web/proxy')
+  assert.equal((await set.berth('exec', '-s', '-c', 'proxy', 'web', 'ls', '-c', 'x')).code, 0)
+  assert.equal((await set.berth('exec', '-s', 'shop/web', '-c', 'nginx', '--', 'ls')).code, 0)
+  assert.deepEqual(asked, ['proxy ls -c x', 'nginx ls'])
+  assert.match(
+    (await set.berth('exec', 'web', '-it', '--', 'sh')).stderr,
+    /-it goes before the container: berth exec -it/,
+  )
+  assert.match((await set.berth('logs', '-c', 'none', 'web')).stderr, /no container has the id or name "web\/none"/)
+  assert.match((await set.berth('get', 'pods', '-A')).stderr, /^berth: there is no command get: berth pods, /)
+  assert.match((await set.berth('describe', 'pod', 'web')).stderr, /no command describe: berth why tells .*inspectp/)
+})
+
 test('logs: both streams, tail, follow to the end of the container, previous', async () => {
   await using set = await setUpPod()
   const path = join(set.logs, 'nginx/0.log')
@@ -273,6 +298,8 @@ test('logs: both streams, tail, follow to the end of the container, previous', a
   mkdirSync(dirname(path), { recursive: true })
   writeFileSync(path, line('stdout', 'one') + line('stderr', 'two') + line('stdout', 'three'))
   assert.deepEqual(await set.berth('logs', 'nginx'), { code: 0, stdout: 'one\nthree\n', stderr: 'two\n' })
+  assert.equal((await set.berth('logs', '--tail', '-1', 'web', '-c', 'nginx')).stdout, 'one\nthree\n')
+  assert.match((await set.berth('logs', '--tail', '-2', 'nginx')).stderr, /must be a whole number/)
   assert.deepEqual(await set.berth('logs', 'nginx', '--tail', '1', '-t'), {
     code: 0,
     stdout: '2026-01-01T23:00:00.5Z three\n',
@@ -289,6 +316,22 @@ test('logs: both streams, tail, follow to the end of the container, previous', a
   await set.berth('create', 'web', set.file('again.json', again), set.pod)
   assert.match((await set.berth('logs', '-p', 'nginx')).stdout, /^one\n/)
   assert.match((await set.berth('logs', '-p', 'b2')).stderr, /previous attempt .* not found/)
+})
+
+test('logs --all-containers: of each container of the pod the newest attempt', async () => {
+  await using set = await setUpPod()
+  for (const [name, attempt] of [
+    ['proxy', 0],
+    ['nginx', 1],
+  ] as const) {
+    const config = { ...container, metadata: { name, attempt }, log_path: `${name}.log` }
+    await set.berth('create', 'web', set.file('other.json', config), set.pod)
+    mkdirSync(set.logs, { recursive: true })
+    writeFileSync(join(set.logs, `${name}.log`), `2026-01-01T23:00:00.5Z stdout F of ${name}\n`)
+  }
+  const { code, stdout, stderr } = await set.berth('logs', '--all-containers', 'web')
+  assert.deepEqual({ code, stdout, stderr }, { code: 0, stdout: 'of proxy\nof nginx\n', stderr: '' })
+  assert.match((await set.berth('logs', '--all-containers', '-c', 'x', 'web')).stderr, /goes without -c/)
 })
 
 test('failures are one line that says what to do', async () => {

@@ -18,6 +18,7 @@ import { addImageFsInfo } from './commands/imagefsinfo.ts'
 import { addImages } from './commands/images.ts'
 import { addInfo } from './commands/info.ts'
 import { addInspect, addInspectImage, addInspectPod } from './commands/inspect.ts'
+import { addKubectlHabits } from './commands/kubectl-habits.ts'
 import { addLoad } from './commands/load.ts'
 import { addLogs } from './commands/logs.ts'
 import { addMetricDescriptors, addPodMetrics } from './commands/pod-metrics.ts'
@@ -95,6 +96,7 @@ export async function runCli(args: readonly string[], terminal: Terminal): Promi
     program.commandsGroup(heading)
     for (const add of commands) add(program, cli)
   }
+  addKubectlHabits(program)
   try {
     await program.parseAsync(args, { from: 'user' })
     return cli.exitCode

@@ -89,6 +89,14 @@ export async function resolvePod(cli: Cli, query: string): Promise<string> {
   return resolveOne('pod', query, items.map(podCandidate), 'berth pods').id
 }
 
+/** Of the containers of one pod, the newest attempt of each name, the oldest first. */
+export function newestOfEach(containers: readonly Container[]): Container[] {
+  const ordered = containers.toSorted((a, b) => Number(a.createdAt - b.createdAt))
+  return ordered.filter(
+    ({ metadata }, at) => !ordered.slice(at + 1).some((later) => later.metadata?.name === metadata?.name),
+  )
+}
+
 /** The id of the image that `query` names: a name, a digest, an id or the beginning of one. */
 export async function resolveImage(cli: Cli, query: string): Promise<string> {
   const { image } = await cli.cri.image.imageStatus({ image: { image: query } }, cli.ask)

@@ -5,6 +5,7 @@ import { invalidArgument, notFound } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { type Place, parsePlace } from '../copy/place.ts'
 import { printable } from '../format/printable.ts'
+import { addContainerOption, type ContainerOption, withContainer } from '../container-option.ts'
 import { resolveContainer } from '../resolve.ts'
 import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 import { addTlsOptions } from '../streaming/tls-options.ts'
@@ -18,14 +19,20 @@ export function addCopy(program: Command, cli: Cli): void {
       '\nA path in a container is written as CONTAINER:/PATH, as in berth cp web/nginx:/etc/nginx ./conf. A path here with a\n' +
         'colon begins with / or ./. Into a folder that is there, under its own name; else it gets the name that is given.',
     )
-  addTlsOptions(command).action(async (fromText: string, toText: string, tls: TlsFiles) => {
-    const [from, to] = [parsePlace(fromText), parsePlace(toText)]
-    if (from.kind === to.kind) {
-      throw invalidArgument('one of the two must be in a container (CONTAINER:/PATH), and the other one here')
-    }
-    if (from.kind === 'container' && to.kind === 'local') await fromContainer(cli, from, to.path, tls)
-    if (from.kind === 'local' && to.kind === 'container') await toContainer(cli, from.path, to, tls)
-  })
+  addTlsOptions(addContainerOption(command)).action(
+    async (fromText: string, toText: string, tls: TlsFiles & ContainerOption) => {
+      const place = (text: string): Place => {
+        const parsed = parsePlace(text)
+        return parsed.kind === 'local' ? parsed : { ...parsed, container: withContainer(parsed.container, tls) }
+      }
+      const [from, to] = [place(fromText), place(toText)]
+      if (from.kind === to.kind) {
+        throw invalidArgument('one of the two must be in a container (CONTAINER:/PATH), and the other one here')
+      }
+      if (from.kind === 'container' && to.kind === 'local') await fromContainer(cli, from, to.path, tls)
+      if (from.kind === 'local' && to.kind === 'container') await toContainer(cli, from.path, to, tls)
+    },
+  )
 }
 
 type ContainerPlace = Extract<Place, { kind: 'container' }>

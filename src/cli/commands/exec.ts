@@ -1,13 +1,15 @@
 import type { Command } from 'commander'
 import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
-import { wholeNumber } from '../options.ts'
+import { addContainerOption, type ContainerOption, withContainer } from '../container-option.ts'
+import { parseDuration } from '../format/duration.ts'
 import { resolveContainer } from '../resolve.ts'
 import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 import { addTlsOptions } from '../streaming/tls-options.ts'
 
-interface Options extends TlsFiles {
+interface Options extends TlsFiles, ContainerOption {
   readonly sync?: true
+  /** Milliseconds. */
   readonly timeout: number
   readonly interactive?: true
   readonly tty?: true
@@ -21,23 +23,22 @@ export function addExec(program: Command, cli: Cli): void {
     .option('-t, --tty', 'run the command on a terminal')
     .option('-s, --sync', 'show the output when the command has ended, 16 MiB of it')
     .option(
-      '--timeout <seconds>',
-      'kill the command after so many seconds (0 for never); implies --sync',
-      wholeNumber,
+      '--timeout <duration>',
+      'kill the command after this long: 30s, 5m (0 for never, in whole seconds); implies --sync',
+      parseDuration,
       0,
     )
     // What follows the container is the command's own, also what looks like an option.
     .passThroughOptions()
-  addTlsOptions(command).action(async (query: string, words: string[], options: Options) => {
-    // As kubectl is written: exec POD -- COMMAND.
-    const cmd = words[0] === '--' ? words.slice(1) : words
+  addTlsOptions(addContainerOption(command)).action(async (query: string, words: string[], options: Options) => {
+    const { cmd, container } = asKubectl(words, options)
     if (cmd.length === 0) throw invalidArgument('say which command to run')
     const stdin = options.interactive === true
     const tty = options.tty === true && canHaveTerminal(stdin)
     const sync = options.sync || options.timeout > 0
     if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
-    const containerId = await resolveContainer(cli, query, { podWillDo: true })
-    if (sync) return execSync(containerId, cmd, options.timeout)
+    const containerId = await resolveContainer(cli, withContainer(query, container), { podWillDo: true })
+    if (sync) return execSync(containerId, cmd, Math.ceil(options.timeout / 1000))
     const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
     const { url } = await cli.cri.runtime.exec(request, cli.ask)
     // Loaded when it is needed: most commands stream nothing.
@@ -66,4 +67,14 @@ export function addExec(program: Command, cli: Cli): void {
     cli.terminal.stderr.write(answer.stderr)
     cli.exitCode = answer.exitCode
   }
+}
+
+/** As kubectl is written, too: exec POD -- COMMAND, and exec POD -c CONTAINER -- COMMAND. */
+function asKubectl(words: string[], options: ContainerOption): { cmd: string[]; container: ContainerOption } {
+  const [first = '', second, third] = words
+  if (first === '--') return { cmd: words.slice(1), container: options }
+  if ((first === '-c' || first === '--container') && second !== undefined && third === '--')
+    return { cmd: words.slice(3), container: { container: second } }
+  if (first.startsWith('-')) throw invalidArgument(`${first} goes before the container: berth exec ${first} …`)
+  return { cmd: words, container: options }
 }

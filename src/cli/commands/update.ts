@@ -3,6 +3,7 @@ import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { forEach } from '../for-each.ts'
 import { wholeNumber } from '../options.ts'
+import { parseUnits } from '../../manifest/quantity.ts'
 import { resolveContainer } from '../resolve.ts'
 
 interface Options {
@@ -11,7 +12,8 @@ interface Options {
   readonly cpuShare?: number
   readonly cpusetCpus?: string
   readonly cpusetMems?: string
-  readonly memory?: number
+  /** Bytes. */
+  readonly memory?: bigint
 }
 
 export function addUpdate(program: Command, cli: Cli): void {
@@ -23,7 +25,7 @@ export function addUpdate(program: Command, cli: Cli): void {
     .option('--cpu-share <shares>', 'share of the CPU when it is scarce, 1024 being the usual', wholeNumber)
     .option('--cpuset-cpus <list>', 'the CPUs that it may use: 0-2,7')
     .option('--cpuset-mems <list>', 'the memory nodes that it may use')
-    .option('--memory <bytes>', 'limit of its memory', wholeNumber)
+    .option('--memory <bytes>', 'limit of its memory: 67108864, 64Mi, 1G', (text) => parseUnits(text, '--memory'))
     .action(async (queries: string[], options: Options) => {
       const { cpuPeriod, cpuQuota, cpuShare, cpusetCpus, cpusetMems, memory } = options
       const linux = {
@@ -32,7 +34,7 @@ export function addUpdate(program: Command, cli: Cli): void {
         ...(cpuShare !== undefined && { cpuShares: BigInt(cpuShare) }),
         ...(cpusetCpus !== undefined && { cpusetCpus }),
         ...(cpusetMems !== undefined && { cpusetMems }),
-        ...(memory !== undefined && { memoryLimitInBytes: BigInt(memory) }),
+        ...(memory !== undefined && { memoryLimitInBytes: memory }),
       }
       if (Object.keys(linux).length === 0) throw invalidArgument('say what is to change: berth update --help')
       await forEach(cli, queries, async (query) => {
