@@ -14,11 +14,13 @@ export interface Exit {
   readonly memoryLimit: number
   /** Milliseconds; undefined when it never ran. */
   readonly ranMs: number | undefined
+  /** Whether the pod goes on, or is well, without it: it was an init container, or a job. */
+  readonly isDone?: boolean
 }
 
 /** Why a container ended, and what to do about it. */
 export function exitCause(exit: Exit): Cause {
-  const { exitCode, reason, message, ranMs } = exit
+  const { exitCode, reason, message, ranMs, isDone = false } = exit
   const after = ranMs === undefined ? '' : ` after ${describeDuration(ranMs).toLowerCase()}`
   const ended = `it ended${after} with code ${exitCode}`
   const said = message.trim() === '' ? {} : { said: message.trim() }
@@ -27,7 +29,7 @@ export function exitCause(exit: Exit): Cause {
     return failureCause({ rpc: 'StartContainer', message })
   }
   if (reason === 'Unknown') return { ...lost(exit), ...said }
-  return { ...ofCode(exitCode, ended), ...said }
+  return { ...ofCode(exitCode, ended, isDone), ...said }
 }
 
 function oomKilled({ memoryLimit }: Exit, ended: string): Cause {
@@ -61,7 +63,7 @@ function lost({ message }: Exit): Cause {
 }
 
 /** Codes that programs and shells give a meaning to (bash(1), EXIT STATUS), and those of signals. */
-function ofCode(exitCode: number, ended: string): Cause {
+function ofCode(exitCode: number, ended: string, isDone: boolean): Cause {
   const signal = signalOf(exitCode)
   if (signal !== undefined) return ofSignal(signal, exitCode, ended)
   switch (exitCode) {
@@ -69,7 +71,9 @@ function ofCode(exitCode: number, ended: string): Cause {
       return {
         layer: 'application',
         what: `${ended}: its command has done its work and ended by itself, with success`,
-        next: 'if it should go on: its command must stay in the foreground (a server that makes itself a daemon ends)',
+        next: isDone
+          ? 'nothing: its pod is well without it'
+          : 'if it should go on: its command must stay in the foreground (a server that makes itself a daemon ends)',
       }
     case 126:
       return {

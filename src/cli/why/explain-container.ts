@@ -34,7 +34,7 @@ export function explainContainer(container: ContainerFacts, pod: PodFacts, repor
 function stateCauses(container: ContainerFacts, pod: PodFacts, busy: boolean): Cause[] {
   switch (container.state) {
     case 'exited':
-      return [exitCause({ ...container, ranMs: ranMs(container) })]
+      return [exitCause({ ...container, ranMs: ranMs(container), isDone: isDone(container, pod) })]
     case 'unknown':
       return [
         {
@@ -62,6 +62,17 @@ function stateCauses(container: ContainerFacts, pod: PodFacts, busy: boolean): C
     default:
       return container.state satisfies never
   }
+}
+
+/** Whether the pod is well without it. CRI does not tell of init containers: what began only after its end shows that it is one. */
+function isDone({ id, exitCode, createdAt, finishedAt }: ContainerFacts, pod: PodFacts): boolean {
+  if (exitCode !== 0) return false
+  const { status } = pod.agent ?? {}
+  if (status && (status.state === 'Completed' || (status.total > 0 && status.ready === status.total))) return true
+  const others = pod.containers.filter((other) => other.id !== id)
+  const followers = others.filter((other) => [other, ...other.earlier].every((each) => each.createdAt >= finishedAt))
+  const before = others.filter((other) => other.finishedAt > 0 && other.finishedAt <= createdAt && other.exitCode === 0)
+  return followers.length > 0 && followers.length + before.length === others.length
 }
 
 function troubleCauses({ state, waitsIn, oomKills }: ProcessTrouble): Cause[] {
