@@ -298,6 +298,22 @@ test('an image that cannot be pulled is tried again, and said', async () => {
   assert.deepEqual(set.running(), ['main'])
 })
 
+test('a pull that fails though the image is there says which policy would use it', async () => {
+  const overrides = {
+    image: {
+      imageStatus: () => ({ image: { id: 'sha256:1' } }),
+      pullImage: () => {
+        throw Object.assign(new Error('no'), { code: 2, details: 'the registry refuses the connection' })
+      },
+    },
+  }
+  await using set = await AgentSetup.start(overrides)
+  set.write('web.yaml', podManifest({ containers: [{ name: 'main', image: 'localhost/app:latest' }] }))
+  await set.until('it waits', () => set.agent.statuses()[0]?.state === 'ImagePullBackOff')
+  const words = /^main: the registry refuses the connection; the image is on this node already: .*IfNotPresent/
+  assert.match(set.agent.statuses()[0]?.message ?? '', words)
+})
+
 test('activeDeadlineSeconds ends a pod for good', async () => {
   await using set = await AgentSetup.start()
   set.write('web.yaml', podManifest({ activeDeadlineSeconds: 60, restartPolicy: 'Never' }))

@@ -1,9 +1,9 @@
-import type { Image, PodSandboxConfig } from '../client/index.ts'
+import { CriError, type Image, type PodSandboxConfig } from '../client/index.ts'
 import { failedPrecondition } from '../lib/errors.ts'
 import type { ConfigLookup } from '../manifest/config-data.ts'
 import type { ContainerManifest } from '../manifest/container.ts'
 import type { PodManifest } from '../manifest/pod.ts'
-import type { PullPolicy } from '../manifest/pull-policy.ts'
+import { imageIsHere, type PullPolicy } from '../manifest/pull-policy.ts'
 import type { Access } from './access.ts'
 import { credentialsFor } from './pull-secrets.ts'
 
@@ -55,11 +55,22 @@ async function seeToImage(
   if (policy === 'Always' || (policy === 'IfNotPresent' && !image)) {
     access.note(`pulling ${name}`)
     const auth = credentialsFor(name, pod, lookup)
-    const { imageRef } = await cri.image.pullImage({ image: spec, sandboxConfig, ...(auth && { auth }) }, work)
+    const isHere = image !== undefined
+    const { imageRef } = await cri.image
+      .pullImage({ image: spec, sandboxConfig, ...(auth && { auth }) }, work)
+      .catch((error: unknown) => {
+        throw isHere ? withImageHere(error) : error
+      })
     ;({ image } = await cri.image.imageStatus({ image: { ...spec, image: imageRef } }, ask))
   }
   if (!image) throw failedPrecondition(`the image ${name} is not there and its pull policy is ${policy}`)
   return image
+}
+
+/** A pull that failed though the image is there: most often it was built here, and its tag makes the policy Always. */
+function withImageHere(error: unknown): unknown {
+  if (!(error instanceof CriError) || /^(UNAVAILABLE|CANCELLED)$/.test(error.codeName)) return error
+  return new CriError(error.codeName, `${error.message}; ${imageIsHere}`, error, error)
 }
 
 /** What runAsNonRoot promises: the user is known to be another than 0. */

@@ -10,3 +10,6 @@ export function checkPullPolicy(policy: string | undefined, image: string, path:
   const tag = /:([^:/]+)$/.exec(image)?.[1]
   return tag === undefined || tag === 'latest' ? 'Always' : 'IfNotPresent'
 }
+
+/** What to add when the pull of an image failed that is there already. */
+export const imageIsHere = 'the image is on this node already: imagePullPolicy: IfNotPresent would use it'

@@ -1,8 +1,14 @@
+import { imageIsHere } from '../../manifest/pull-policy.ts'
 import type { Cause } from './explanation.ts'
 import { failureRules, type FailedRequest } from './failure-rules.ts'
 
 /** What a failed call means. */
 export function failureCause(request: FailedRequest): Cause {
+  const cause = causeOf(request)
+  return request.imageIsHere ? { ...cause, next: `${imageIsHere}. Else: ${cause.next}` } : cause
+}
+
+function causeOf(request: FailedRequest): Cause {
   const { rpc, message, code, stage, lastAt, count = 1 } = request
   const plain = withoutNames(request)
   const facts = {

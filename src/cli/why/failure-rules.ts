@@ -11,6 +11,8 @@ export interface FailedRequest {
   /** As Berth calls it: `invalid-argument`. */
   readonly code?: string
   readonly image?: string
+  /** Whether the image is on this node nevertheless. */
+  readonly imageIsHere?: boolean
   readonly stage?: string
   readonly lastAt?: number
   readonly count?: number

@@ -35,6 +35,8 @@ export interface ReportedFailure extends CallSubject {
   readonly firstAt: number
   readonly lastAt: number
   readonly count: number
+  /** Of a pull: whether the image is on this node nevertheless. */
+  readonly imageIsHere?: boolean
 }
 
 /** The key is the id of a container or sandbox, or `<sandbox>/<container>/<attempt>`, or `<namespace>/<name>/<uid>/<attempt>`. */
@@ -66,7 +68,22 @@ export async function readRuntimeReport(cli: Cli): Promise<RuntimeReport> {
     calls: list('calls'),
     operations: list('operations'),
     pulls: list('pulls'),
-    failures: list('failures'),
+    failures: await withImagesHere(cli, list('failures')),
     unmet: conditions.filter((condition) => !condition.status).map(({ type, message }) => ({ type, message })),
   }
+}
+
+async function withImagesHere(cli: Cli, failures: readonly ReportedFailure[]): Promise<ReportedFailure[]> {
+  const pulled = new Set(failures.flatMap(({ rpc, image }) => (rpc === 'PullImage' && image ? [image] : [])))
+  const asked = Array.from(pulled, async (image) => {
+    // A runtime that cannot tell, or not of such a name, is no reason to say nothing at all.
+    const { image: found } = await cli.cri.image
+      .imageStatus({ image: { image } }, cli.ask)
+      .catch(() => ({ image: undefined }))
+    return found ? [image] : []
+  })
+  const here = new Set((await Promise.all(asked)).flat())
+  return failures.map((failure) =>
+    failure.rpc === 'PullImage' && here.has(failure.image ?? '') ? { ...failure, imageIsHere: true } : failure,
+  )
 }

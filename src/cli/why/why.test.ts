@@ -29,6 +29,8 @@ interface Scene {
   readonly container?: Partial<Omit<ContainerStatus, '$typeName' | '$unknown'>>
   /** Milliseconds. */
   readonly createdAgo?: number
+  /** An image that is on the node. */
+  readonly here?: string
   /** The troubles that the agent of the pod tells; it does not run when it is null. */
   readonly agent?: readonly Trouble[] | null
 }
@@ -61,7 +63,10 @@ async function why(scene: Scene, ...args: string[]) {
     }),
     containerStatus: () => ({ status: { id: c1, metadata, ...scene.container } }),
   }
-  await using fake = await FakeRuntime.serve({ runtime })
+  const image: FakeHandlers['image'] = {
+    imageStatus: ({ image }) => (scene.here && image?.image === scene.here ? { image: { id: 'sha256:1' } } : {}),
+  }
+  await using fake = await FakeRuntime.serve({ runtime, image })
   using sockets = mkdtempDisposableSync(join(tmpdir(), 'berth-why-'))
   const status = { ...pod, state: 'Running', ready: 0, total: 1, restarts: 0, createdAt: now, message: '' }
   await using stack = new AsyncDisposableStack()
@@ -233,6 +238,15 @@ test('a container that was removed since it could not be started', async () => {
   assert.match(stdout, /^pod .*: Ready\n\ncontainer shop\/web\/app: not there\n +why +configuration: .* no program/m)
   assert.equal(stdout.match(/it said/g)?.length, 1)
   assert.doesNotMatch(stdout, /it has no container/)
+})
+
+test('a pull that failed though the image is on the node', async () => {
+  const message = 'RegistryUnavailable: failed to pull image "localhost/app:latest": it refuses the connection'
+  const failures = [{ rpc: 'PullImage', ...failure, image: 'localhost/app:latest', message }]
+  const scene = { report: { failures }, sandbox: { ready: true } }
+  const words = /next +the image is on this node already: imagePullPolicy: IfNotPresent would use it\. Else: from this/
+  assert.match((await why({ ...scene, here: 'localhost/app:latest' }, 'web')).stdout, words)
+  assert.match((await why({ ...scene, here: 'localhost/other:latest' }, 'web')).stdout, /next +from this node, try/)
 })
 
 test('what only the agent knows', async () => {
