@@ -239,6 +239,8 @@ test("exec gives the command's output and exit code, and leaves its options alon
     runtime: {
       execSync: ({ containerId, cmd, timeout }) => {
         seen.push(containerId, cmd, timeout)
+        if (cmd[0] === 'nosuch')
+          throw statusError('INVALID_ARGUMENT', 'exec: "nosuch": executable file not found in $PATH')
         return { stdout: Buffer.from('out'), stderr: Buffer.from('err'), exitCode: 3 }
       },
     },
@@ -247,6 +249,8 @@ test("exec gives the command's output and exit code, and leaves its options alon
   assert.deepEqual(outcome, { code: 3, stdout: 'out', stderr: 'err' })
   assert.deepEqual(seen, [b2, ['ls', '-t', '--sync', '-i'], 9n])
   assert.match((await set.berth('exec', '-s', '-it', b2, 'sh')).stderr, /go with neither -i nor -t/)
+  const { code, stderr } = await set.berth('exec', '-s', b2, 'nosuch')
+  assert.deepEqual([code, stderr], [127, 'berth: cannot run "nosuch": the container has no such program in its PATH\n'])
   await set.berth('exec', '--timeout', '1m0.5s', b2, 'ls')
   assert.equal(seen.at(-1), 61n, 'a duration, in whole seconds')
 })

@@ -86,8 +86,8 @@ const groups = {
 }
 
 /**
- * Runs `berth` with these arguments (without the program's name) and returns its exit code: 0, that of an `exec`ed command,
- * 1 for a failure, 130 when the user ended it.
+ * Runs `berth` with these arguments (without the program's name) and returns its exit code: 0, that of an `exec`ed command
+ * (127 and 126, as in a shell, when it is not there or cannot be executed), 1 for a failure, 130 when the user ended it.
  */
 export async function runCli(args: readonly string[], terminal: Terminal): Promise<number> {
   const program = createProgram(terminal)

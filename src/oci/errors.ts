@@ -26,7 +26,9 @@ export function runtimeFailure(runtime: string, action: string, message: string)
   const text = withoutFrame(message)
   const said = `${runtime} ${action} failed: ${text}`
   if (isCommandMissing(text)) {
-    return invalidArgument(`${said}; the image has no such program: check the container's command and args`)
+    // With exec the command is the caller's, not the container's.
+    const advice = action === 'exec' ? '' : ": check the container's command and args"
+    return invalidArgument(`${said}; the image has no such program${advice}`)
   }
   if (/permission denied/i.test(text) && /\bexec\b|executable/i.test(text)) {
     return invalidArgument(`${said}; the program is not executable for the container's user`)

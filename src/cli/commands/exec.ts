@@ -3,6 +3,7 @@ import { invalidArgument } from '../../lib/errors.ts'
 import type { Cli } from '../cli.ts'
 import { addContainerOption, type ContainerOption, withContainer } from '../container-option.ts'
 import { parseDuration } from '../format/duration.ts'
+import { cannotRun } from '../program-missing.ts'
 import { resolveContainer } from '../resolve.ts'
 import type { TlsFiles } from '../../client/streaming/tls-files.ts'
 import { addTlsOptions } from '../streaming/tls-options.ts'
@@ -38,7 +39,21 @@ export function addExec(program: Command, cli: Cli): void {
     const sync = options.sync || options.timeout > 0
     if (sync && (stdin || tty)) throw invalidArgument('--sync and --timeout go with neither -i nor -t')
     const containerId = await resolveContainer(cli, withContainer(query, container), { podWillDo: true })
-    if (sync) return execSync(containerId, cmd, Math.ceil(options.timeout / 1000))
+    try {
+      if (sync) await execSync(containerId, cmd, Math.ceil(options.timeout / 1000))
+      else await execStreaming({ containerId, cmd, stdin, tty }, options)
+    } catch (error) {
+      const trouble = cannotRun(error, cmd[0] ?? '')
+      if (trouble === undefined) throw error
+      cli.note(trouble.message)
+      cli.exitCode = trouble.exitCode
+    }
+  })
+
+  async function execStreaming(
+    { containerId, cmd, stdin, tty }: { containerId: string; cmd: string[]; stdin: boolean; tty: boolean },
+    tls: TlsFiles,
+  ): Promise<void> {
     const request = { containerId, cmd, stdin, tty, stdout: true, stderr: !tty }
     const { url } = await cli.cri.runtime.exec(request, cli.ask)
     // Loaded when it is needed: most commands stream nothing.
@@ -48,10 +63,10 @@ export function addExec(program: Command, cli: Cli): void {
       url,
       tty,
       detachable: false,
-      tls: options,
+      tls,
       ...(input && { stdin: input }),
     })
-  })
+  }
 
   /** A terminal in the container whose input ends, as that of a pipe or file does, would wait forever for more. */
   function canHaveTerminal(stdin: boolean): boolean {
