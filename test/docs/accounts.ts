@@ -32,9 +32,14 @@ export const blockAccounts: Readonly<Record<string, Readonly<Record<string, Acco
   'docs/contributing.md': {
     'npm ci': { cannot: 'npm ci, npm start and npm test are what brings these tests to run' },
     'test/conformance/   what the kubelet relies on': { shows: 'the folders of tests' },
-    'bin/berthd --root /tmp/mine/lib --state /tmp/mine/run --log-level debug': {
+    'bin/berthd --config /tmp/mine/config.toml': {
       ranBy: 'test/docs/run.test.ts',
       as: 'docs/contributing.md',
+    },
+  },
+  'docs/client.md': {
+    'npm ci && npm run build && npm pack': {
+      cannot: 'it builds, and installs from the registry of npm, beside the tests',
     },
   },
   'docs/operations.md': {

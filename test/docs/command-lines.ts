@@ -114,7 +114,7 @@ function wrongScripts(text: string): string[] {
   const { scripts } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as { scripts: object }
   const lines = [...text.replaceAll('\\\n', ' ').matchAll(/\bnpm (?:run )?([a-z][a-z:]*)((?: -- [^`\n]*)?)/g)]
   return lines.flatMap(([line, name = '', rest = '']) => {
-    if (['ci', 'run', 'packages'].includes(name)) return []
+    if (['ci', 'install', 'pack', 'run', 'packages'].includes(name)) return []
     if (!(name in scripts)) return [`${line}: no script ${name}`]
     const options = [...rest.matchAll(/ (--[a-z][a-z-]*)/g)].map(([, option]) => option as string)
     const help = scriptHelps[name]

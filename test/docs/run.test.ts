@@ -80,7 +80,10 @@ function saysTheSame(log: string): boolean {
 test('a berthd beside that of the machine, as docs/contributing.md has it', { timeout: 60_000 }, async () => {
   using folder = mkdtempDisposableSync(join(tmpdir(), 'berth-mine-'))
   const block = blocksOf('docs/contributing.md').find((block) => titleOf(block).startsWith('bin/berthd'))
-  const [start = '', ask = ''] = block?.text.replaceAll('/tmp/mine', folder.path).split('\n') ?? []
+  const own = (text = '') => text.replaceAll('/tmp/mine', folder.path)
+  const config = blocksOf('docs/contributing.md').find(({ text }) => text.includes('[nri]'))
+  writeFileSync(join(folder.path, 'config.toml'), own(config?.text))
+  const [start = '', ask = ''] = own(block?.text).split('\n')
   // With a /run and CNI configurations of its own: what the machine has is not for a test.
   const apart = 'mount -t tmpfs tmpfs /run && if [ -d /etc/cni ]; then mount -t tmpfs tmpfs /etc/cni; fi'
   const options = { cwd: repository, stdio: 'ignore' } as const
