@@ -113,10 +113,15 @@ export class TarReader {
     }
   }
 
-  /** The input has ended. Throws when that was in the middle of something; a missing end mark is no error. */
+  /**
+   * The input has ended. Throws when that was in the middle of something. A missing end mark is no error, nor is missing padding
+   * after the last file: umoci (`insert --opaque`) leaves both away, and Go's reader does not mind.
+   */
   finish(): void {
     const between = this.#state === 'ended' || (this.#state === 'header' && this.#headerFill === 0)
-    if (!between) throw new Error('the tar archive is cut off')
+    const isExtended = (this.#pax ?? this.#longName ?? this.#longLink) !== undefined
+    const afterFile = this.#state === 'padding' && !isExtended
+    if (!between && !afterFile) throw new Error('the tar archive is cut off')
   }
 
   /** Fills the block buffer; answers how much was taken, and at the end of a block leaves the fill at 0. */
