@@ -106,6 +106,11 @@ class RunningAgent {
     return berth(this.#berthd.endpoint, ['agent', ...this.#options, '--status'])
   }
 
+  /** What `berth why` says. */
+  why(...args: string[]): Promise<string> {
+    return berth(this.#berthd.endpoint, ['why', '--agent-sockets', this.#sockets, ...args])
+  }
+
   /** Waits until what the agent knows of its pods is as it should be. */
   knows(what: string, isSo: (pods: readonly PodStatus[]) => boolean): Promise<PodStatus[]> {
     return eventually(
@@ -235,6 +240,51 @@ test('a Deployment is replaced pod by pod', { timeout: 60_000 }, async (t) => {
   await agent.knows('they are gone', (pods) => pods.length === 0)
   assert.equal(await berth(berthd.endpoint, ['pods', '-q']), '')
   await agent.stop()
+})
+
+test('berth why tells what keeps pods of the agent from running, and forgets it once they are mended', {
+  timeout: 90_000,
+}, async (t) => {
+  const berthd = await Berthd.start(t, { mirrors: { 'docker.io': registry.host } })
+  using client = new PodClient(berthd)
+  await client.pull()
+  const pod = (name: string, container: object) => ({
+    apiVersion: 'v1',
+    kind: 'Pod',
+    metadata: { name },
+    spec: {
+      terminationGracePeriodSeconds: 0,
+      containers: [{ name: 'main', image, imagePullPolicy: 'IfNotPresent', command: ['sleep', '99'], ...container }],
+    },
+  })
+  const states: Record<string, string> = {
+    program: 'StartError',
+    config: 'StartError',
+    image: 'ImagePullBackOff',
+    probe: 'Running',
+  }
+  const agent = new RunningAgent(t, berthd)
+  agent.write('program.yaml', pod('program', { command: ['/nope'] }))
+  agent.write('config.yaml', pod('config', { envFrom: [{ configMapRef: { name: 'none' } }] }))
+  agent.write('image.yaml', pod('image', { image: `${registry.host}/library/nowhere:1` }))
+  const readinessProbe = { exec: { command: ['sh', '-c', 'echo not yet; exit 1'] }, periodSeconds: 1 }
+  agent.write('probe.yaml', pod('probe', { readinessProbe }))
+  agent.start()
+  const isAsExpected = ({ name, state, message }: PodStatus) => state === states[name] && message !== ''
+  await agent.knows('all are in trouble', (pods) => pods.length === 4 && pods.every(isAsExpected))
+  assert.match(await agent.why('program'), /why +configuration: the image has no program of that name/)
+  assert.match(await agent.why('config'), /why +configuration: the container needs a ConfigMap[^]*it said .*"none"/)
+  assert.match(await agent.why('image'), /why +registry: the registry has no such image/)
+  await agent.knows('the probe has answered', (pods) => pods.some(({ message }) => message.includes('not yet')))
+  assert.match(await agent.why('probe'), /its readiness probe fails\n +it said +exit code 1: not yet/)
+  assert.doesNotMatch(await agent.why(), /kubelet|it has no container/)
+  for (const name of Object.keys(states)) agent.write(`${name}.yaml`, pod(name, { command: ['sleep', '98'] }))
+  await agent.knows('all are well', (pods) => pods.length === 4 && pods.every(({ ready }) => ready === 1))
+  assert.match(await agent.why(), /^All pods and containers are well/)
+  await agent.stop()
+  for (const id of (await berth(berthd.endpoint, ['pods', '-q'])).split('\n').filter(Boolean)) {
+    await client.removeSandbox(id)
+  }
 })
 
 test('volumes go without what was mounted from elsewhere, also below a folder that is a link', async () => {
