@@ -7,10 +7,10 @@
  *
  * Plain JavaScript for any Node >= 20 and without dependencies, since it is what installs them.
  */
-import { spawnSync } from 'node:child_process'
 import { accessSync, closeSync, constants, existsSync, openSync, readFileSync, readSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run, step } from './run.mjs'
 
 export const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -77,28 +77,18 @@ export function staticBusybox() {
   return programFolders.map((folder) => join(folder, 'busybox')).find((path) => isExecutable(path) && isStatic(path))
 }
 
-/** Runs `work` and says what it is and how long it took. */
-export async function step(what, work) {
-  process.stdout.write(`${what} … `)
-  const start = performance.now()
-  try {
-    await work()
-    process.stdout.write(`done in ${((performance.now() - start) / 1000).toFixed(1)} s\n`)
-  } catch (error) {
-    process.stdout.write('failed\n')
-    throw error
-  }
-}
-
 /** Installs what package-lock.json asks for, unless it is there. */
 export async function installNpmPackages() {
   if (npmPackagesAreInstalled()) return
-  await step('Installing the npm packages (npm ci)', () =>
-    run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
-      cwd: root,
-      // Not the Node in node_modules: npm is about to replace it.
-      env: { ...process.env, PATH: pathWithoutNodeModules() },
-    }),
+  await step(
+    'Installing the npm packages (npm ci)',
+    () =>
+      run('npm', ['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund'], {
+        cwd: root,
+        // Not the Node in node_modules: npm is about to replace it.
+        env: { ...process.env, PATH: pathWithoutNodeModules() },
+      }),
+    'slow, or no network: npm tries its registry for some minutes',
   )
 }
 
@@ -136,7 +126,8 @@ async function installDebianPackages(items) {
     await step(`Installing ${packages.join(', ')} (apt-get install)`, () => apt('install', ...packages))
   }
   // Its package starts a service on port 5000; the tests start one of their own on a free port.
-  if (registryIsNew && existsSync('/run/systemd/system')) run('systemctl', ['disable', '--now', 'docker-registry'])
+  if (registryIsNew && existsSync('/run/systemd/system'))
+    await run('systemctl', ['disable', '--now', 'docker-registry'])
   const still = items.filter(({ present }) => !present())
   if (still.length > 0) throw new Error(`Still missing after apt-get: ${still.map(({ what }) => what).join(', ')}`)
 }
@@ -155,18 +146,9 @@ async function tryInstall(packages) {
 
 function apt(command, ...packages) {
   const options = ['-y', '-q', '--no-install-recommends', '-o', 'DPkg::Lock::Timeout=120', '-o', 'Dpkg::Use-Pty=0']
-  run('apt-get', [...options, command, ...packages], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } })
-}
-
-/** Runs a program to its end; throws with the ends of its output when it fails: npm says the cause first, apt-get last. */
-export function run(file, args, options) {
-  const result = spawnSync(file, args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8', ...options })
-  if (result.error) throw new Error(`Cannot run ${file}: ${result.error.message}`)
-  if (result.status === 0) return
-  const lines = `${result.stdout}${result.stderr}`.trim().split('\n')
-  if (lines.length > 24) lines.splice(12, lines.length - 24, '…')
-  const outcome = result.signal ?? `exit code ${result.status}`
-  throw new Error(`${file} ${args.join(' ')} failed (${outcome}):\n  ${lines.join('\n  ')}`)
+  return run('apt-get', [...options, command, ...packages], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  })
 }
 
 function isDebian() {

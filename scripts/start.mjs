@@ -5,7 +5,8 @@
 import { spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { isStale } from './build.mjs'
-import { fail, findNode, isNewEnough, root, run, setup, staticBusybox, step } from './setup.mjs'
+import { abandoned, run, step } from './run.mjs'
+import { fail, findNode, isNewEnough, root, setup, staticBusybox } from './setup.mjs'
 
 const help = `npm start -- [options]
 
@@ -46,14 +47,4 @@ function startAnew(node) {
   void abandoned().then(() => child.kill('SIGTERM'))
   child.on('error', fail)
   child.on('exit', (code) => process.exit(code ?? 1))
-}
-
-/** Resolves when npm has been killed: the shell between npm and this script dies without passing the signal on. */
-function abandoned() {
-  const { ppid } = process
-  return new Promise((resolve) => {
-    if (!process.env.npm_lifecycle_event) return
-    const watch = () => process.ppid !== ppid && resolve()
-    setInterval(watch, 500).unref()
-  })
 }
