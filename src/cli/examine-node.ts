@@ -1,6 +1,6 @@
 import { CriError } from '../client/index.ts'
 import { configFileOf } from '../config/config.ts'
-import { diagnose } from '../doctor/diagnose.ts'
+import { diagnose, type Folders } from '../doctor/diagnose.ts'
 import { broken, type Diagnosis, ok, warning } from '../doctor/diagnosis.ts'
 import { type FixOutcome, fixAll } from '../doctor/fix.ts'
 import { thisMachine } from '../doctor/machine.ts'
@@ -30,20 +30,31 @@ export async function examine(
 async function look(cli: Cli, { config, registry, offline }: ExamineOptions): Promise<Diagnosis[]> {
   const configFile = configFileOf(config)
   const machine = thisMachine()
-  const [ofNode, ofRuntime] = await Promise.all([
-    diagnose({ machine, ...(configFile !== undefined && { configFile }), ...(!offline && { registry }) }),
-    askRuntime(cli),
-  ])
-  return [...ofNode, ...ofRuntime]
+  const { diagnoses, folders } = await askRuntime(cli)
+  const ofNode = await diagnose({
+    machine,
+    ...(configFile !== undefined && { configFile }),
+    // A file that the user names is the one to look at.
+    ...(config === undefined && { folders }),
+    ...(!offline && { registry }),
+  })
+  return [...ofNode, ...diagnoses]
+}
+
+/** The folders of a berthd, out of what it tells of its configuration; none of another runtime. */
+function foldersOf(running: unknown): Folders {
+  const { root, state } = (running ?? {}) as { root?: unknown; state?: unknown }
+  return typeof root === 'string' && typeof state === 'string' ? { root, state } : {}
 }
 
 /** Whether the container runtime answers, and what it says of itself. */
-async function askRuntime(cli: Cli): Promise<Diagnosis[]> {
+async function askRuntime(cli: Cli): Promise<{ readonly diagnoses: Diagnosis[]; readonly folders: Folders }> {
   try {
     const { runtimeName, runtimeVersion } = await cli.cri.runtime.version({}, cli.ask)
     const { status, info } = await cli.cri.runtime.status({ verbose: true }, cli.ask)
     const unmet = (status?.conditions ?? []).filter((condition) => !condition.status)
-    return [
+    const { config, configReading } = parseInfo(info)
+    const diagnoses = [
       ok('runtime', `${runtimeName} ${runtimeVersion} answers`),
       ...unmet.map(({ type, reason, message }) =>
         broken(type, {
@@ -52,7 +63,7 @@ async function askRuntime(cli: Cli): Promise<Diagnosis[]> {
           mend: 'the words above say what to do',
         }),
       ),
-      ...notInForce(parseInfo(info)['configReading']).map((found) =>
+      ...notInForce(configReading).map((found) =>
         warning('configuration in force', {
           found,
           why: 'berthd does not run with what its file says',
@@ -60,13 +71,15 @@ async function askRuntime(cli: Cli): Promise<Diagnosis[]> {
         }),
       ),
     ]
+    return { diagnoses, folders: foldersOf(config) }
   } catch (error) {
-    return [
+    const diagnoses = [
       broken('runtime', {
         found: error instanceof CriError ? error.message : messageOf(error),
         why: 'no pod runs without it',
         mend: 'systemctl start berth; its log (journalctl -u berth) says why it does not run',
       }),
     ]
+    return { diagnoses, folders: {} }
   }
 }

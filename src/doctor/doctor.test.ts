@@ -188,6 +188,18 @@ test('the configuration of berthd is checked, and looked at', async () => {
   assert.match((await found())[0]?.found ?? '', /rooot/)
 })
 
+test('the disks are those of the berthd that runs, whatever the file says', async () => {
+  using machine = folderMachine()
+  const disks = async (folders: object) =>
+    (await diagnose({ machine, folders })).filter(({ check }) => check.startsWith('disk of')).map(({ found }) => found)
+  const own = await disks({ root: '/mine/lib', state: '/mine/run' })
+  assert.deepEqual(
+    own.map((found) => found.split(':')[0]),
+    ['/mine/lib', '/mine/run'],
+  )
+  assert.match((await disks({})).join(), /^\/var\/lib\/berth:.*,\/run\/berth:/)
+})
+
 test('what is safe to mend is mended, and the rest is left', async () => {
   using machine = folderMachine({
     files: {
