@@ -13,7 +13,6 @@ import { parseUnits } from '../../manifest/quantity.ts'
 import { logsFolder } from '../../manifest/sandbox-config.ts'
 import type { Cli } from '../cli.ts'
 import { ago } from '../format/age.ts'
-import { formatTable } from '../format/table.ts'
 import { addManifestsOption } from '../manifests-option.ts'
 import { wholeNumber } from '../options.ts'
 
@@ -79,18 +78,10 @@ async function showStatus(cli: Cli, manifests: string, sockets: string): Promise
   }
   const now = cli.terminal.now()
   const header = ['NAMESPACE', 'NAME', 'READY', 'STATUS', 'RESTARTS', 'AGE', 'WHY']
-  cli.terminal.stdout.write(formatTable([header, ...pods.map((pod) => row(pod, now))]))
+  cli.printTable([header, ...pods.map((pod) => row(pod, now))])
 }
 
 function row({ namespace, name, ready, total, state, restarts, createdAt, message }: PodStatus, now: number): string[] {
   const age = createdAt === undefined ? '' : ago(BigInt(createdAt) * 1_000_000n, now)
-  return [
-    namespace,
-    name,
-    `${ready}/${total}`,
-    state,
-    String(restarts),
-    age,
-    message.replaceAll(/\s+/g, ' ').slice(0, 120),
-  ]
+  return [namespace, name, `${ready}/${total}`, state, String(restarts), age, message.replaceAll(/\s+/g, ' ')]
 }

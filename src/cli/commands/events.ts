@@ -25,8 +25,9 @@ export function addEvents(program: Command, cli: Cli): void {
     )
     .action(async ({ output }: { output: string }) => {
       const { signal, stdout } = cli.terminal
+      const names = new Map<string, string>()
       for await (const event of cli.cri.runtime.getContainerEvents({}, { signal })) {
-        if (output === 'text') cli.print(describe(event))
+        if (output === 'text') cli.print(describe(event, names))
         else if (output === 'json') cli.print(JSON.stringify(messageJson(ContainerEventResponseSchema, event)))
         else stdout.write(formatData(messageJson(ContainerEventResponseSchema, event), output))
       }
@@ -38,18 +39,24 @@ export function addEvents(program: Command, cli: Cli): void {
     })
 }
 
-/** `2026-01-02T03:04:05Z started container default/web/nginx (3f3f908129e6)` */
-function describe({
-  containerId,
-  containerEventType,
-  createdAt,
-  podSandboxStatus,
-  containersStatuses,
-}: ContainerEventResponse) {
+/**
+ * `2026-01-02T03:04:05Z started container default/web/nginx (3f3f908129e6)`
+ *
+ * @param names of the containers of earlier events, by id: the event of a deletion does not have the name any more
+ */
+function describe(
+  { containerId, containerEventType, createdAt, podSandboxStatus, containersStatuses }: ContainerEventResponse,
+  names: Map<string, string>,
+) {
+  for (const { id, metadata } of containersStatuses) names.set(id, metadata?.name ?? '')
   const { namespace = '', name = '' } = podSandboxStatus?.metadata ?? {}
   const container = containersStatuses.find(({ id }) => id === containerId)
   const isPod = containerId === podSandboxStatus?.id
-  const what = isPod ? `pod ${namespace}/${name}` : `container ${namespace}/${name}/${container?.metadata?.name ?? ''}`
+  const what = isPod
+    ? `pod ${namespace}/${name}`
+    : `container ${[namespace, name, names.get(containerId) ?? ''].filter(Boolean).join('/')}`
+  const isLast = containerEventType === ContainerEventType.CONTAINER_DELETED_EVENT
+  if (isLast) names.delete(containerId)
   const ended = container && container.finishedAt > 0n && container.reason !== ''
   const how = ended ? `: ${container.exitCode}, ${container.reason}` : ''
   return `${formatTime(createdAt)} ${words[containerEventType as keyof typeof words] ?? 'changed'} ${what} (${shortId(containerId)})${how}`

@@ -84,17 +84,22 @@ test('berth events has a line for each', async () => {
   const getContainerEvents = () => [
     { containerId: 's1', containerEventType: 1, createdAt: 10n ** 18n, podSandboxStatus: status },
     { containerId: 'c1', containerEventType: 2, createdAt: 10n ** 18n, podSandboxStatus: status, containersStatuses },
+    { containerId: 'c1', containerEventType: 3, createdAt: 10n ** 18n, podSandboxStatus: status },
+    { containerId: 'c0', containerEventType: 3, createdAt: 10n ** 18n, podSandboxStatus: status },
   ]
   await using fake = await FakeRuntime.serve({ runtime: { getContainerEvents } as never })
   const { stdout, stderr, code } = await berth(fake.endpoint, ['events'])
   assert.equal(
     stdout,
-    '2001-09-09T01:46:40Z started pod shop/web (s1)\n2001-09-09T01:46:40Z stopped container shop/web/app (c1): 3, Error\n',
+    ['started pod shop/web (s1)', 'stopped container shop/web/app (c1): 3, Error']
+      .concat('deleted container shop/web/app (c1)', 'deleted container shop/web (c0)')
+      .map((line) => `2001-09-09T01:46:40Z ${line}\n`)
+      .join(''),
   )
   assert.match(`${code} ${stderr}`, /^1 berth: the runtime has ended the stream of events: .*enable_pod_events = true/)
   const lines = (await berth(fake.endpoint, ['events', '-o', 'json'])).stdout.trim().split('\n')
   assert.deepEqual(
     lines.map((line) => (JSON.parse(line) as { containerId: string }).containerId),
-    ['s1', 'c1'],
+    ['s1', 'c1', 'c1', 'c0'],
   )
 })
