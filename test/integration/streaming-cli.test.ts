@@ -58,8 +58,11 @@ test('berth exec: both outputs, the end of the input, the exit code, what cannot
   const { stdout } = await run(['exec', '-i', set.container, 'sha256sum'], much)
   assert.equal(stdout.slice(0, 64), createHash('sha256').update(much).digest('hex'))
   const missing = await run(['exec', set.container, 'no-such-program'])
-  assert.equal(missing.exitCode, 1)
-  assert.match(missing.stderr, /no-such-program/)
+  assert.equal(missing.exitCode, 127)
+  assert.match(missing.stderr, /cannot run "no-such-program": the container has no such program/)
+  const folder = await run(['exec', set.container, '/etc'])
+  assert.equal(folder.exitCode, 126)
+  assert.match(folder.stderr, /cannot run "\/etc": it is not executable/)
 })
 
 test('berth exec -it: a terminal of the right size, with the exit code', options, async (t) => {
