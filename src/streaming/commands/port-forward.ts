@@ -42,7 +42,7 @@ async function forward(
   try {
     socket = await pods.connectToPort(sandboxId, connection.port, connection.gone)
   } catch (error) {
-    return connection.fail(`error forwarding port ${connection.port} to pod ${sandboxId}, uid : ${messageOf(error)}`)
+    return connection.fail(`error forwarding port ${connection.port} to pod ${sandboxId}: ${messageOf(error)}`)
   }
   const onGone = (): void => resetSocket(socket)
   connection.gone.addEventListener('abort', onGone, { once: true })
