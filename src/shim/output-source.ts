@@ -25,11 +25,12 @@ export class PipeSource implements OutputSource {
   readonly fd: number
   readonly #usual: number
   #capacity: number
-  #most = mostInPipe
+  #mayGrow: boolean
 
   constructor(path: string) {
     this.fd = openFifoForReading(path)
     this.#usual = this.#capacity = pipeCapacity(this.fd) ?? 0
+    this.#mayGrow = this.#usual < mostInPipe
   }
 
   get capacity(): number {
@@ -38,16 +39,18 @@ export class PipeSource implements OutputSource {
 
   /** Lets more wait in it, while its writer is fast; false when it has all that it may. */
   enlarge(): boolean {
-    const wanted = this.#capacity * 2
-    if (wanted > this.#most) return false
-    if (setPipeCapacity(this.fd, wanted)) this.#capacity = wanted
-    else this.#most = 0
-    return this.#capacity === wanted
+    if (!this.#mayGrow) return false
+    this.#mayGrow = false
+    if (!setPipeCapacity(this.fd, mostInPipe)) return false
+    this.#capacity = mostInPipe
+    return true
   }
 
   /** Makes it as it was, unless more than that is in it. */
   shrink(): void {
-    if (this.#capacity !== this.#usual && setPipeCapacity(this.fd, this.#usual)) this.#capacity = this.#usual
+    if (this.#capacity === this.#usual || !setPipeCapacity(this.fd, this.#usual)) return
+    this.#capacity = this.#usual
+    this.#mayGrow = true
   }
 
   take(file: number, position: number, most: number): number {
