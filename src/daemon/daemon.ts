@@ -92,8 +92,6 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
   if (!takeLock(join(layout.state, 'berthd.lock'))) {
     throw failedPrecondition(`another berthd is running with the state folder ${layout.state}; stop it first`)
   }
-  const mountsApart = new MountsApart(layout, plainLog)
-  mountsApart.make()
   keepDescriptors()
   setOomScore(-999)
   becomeSubreaper()
@@ -137,6 +135,7 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
   const nri = config.nri.enabled ? new Nri(nriOptions(live, version), reaper, log) : withoutNri
   const gracePeriods = new GracePeriods(layout.expeditedNote)
   const pipes = new PipeHolder({ record: layout.keeper, owner: layout.state, log })
+  const mountsApart = new MountsApart(layout, log)
   const operations = new Operations(Date.now, (...stage) => happenings.stageEnded(...stage))
   const spares = new SpareSandboxes({
     count: () => live.current.cni.attach_ahead,
@@ -176,6 +175,8 @@ export async function startDaemon({ live, version, shimEntry, log: plainLog }: D
     clock,
     log,
   })
+  // Late: a berthd that cannot start leaves none.
+  mountsApart.make()
   await network.start()
   await pods.recover()
   noteBoot(database)
