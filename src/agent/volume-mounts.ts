@@ -2,6 +2,7 @@ import { execFile, execFileSync } from 'node:child_process'
 import { readFileSync, realpathSync } from 'node:fs'
 import { promisify } from 'node:util'
 import { errnoOf, failedPrecondition } from '../lib/errors.ts'
+import { withoutOctalEscapes } from '../lib/octal-escapes.ts'
 
 /** Mounts of volumes. */
 export interface Mounts {
@@ -56,9 +57,5 @@ function realPath(path: string): string {
 /** proc_pid_mountinfo(5): the fifth field, with spaces and the like written in octal. */
 function mountPoints(): string[] {
   const lines = readFileSync('/proc/self/mountinfo', 'utf8').trimEnd().split('\n')
-  return lines.map((line) =>
-    (line.split(' ')[4] ?? '').replaceAll(/\\([0-7]{3})/g, (_, octal: string) =>
-      String.fromCharCode(Number.parseInt(octal, 8)),
-    ),
-  )
+  return lines.map((line) => withoutOctalEscapes(line.split(' ')[4] ?? ''))
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { withoutOctalEscapes } from '../lib/octal-escapes.ts'
 
 /** A line of mountinfo, as far as Berth is concerned. */
 export interface MountFacts {
@@ -28,9 +29,7 @@ export function parseMounts(text: string): MountFacts[] {
       const fields = line.split(' ')
       const optional = fields.slice(6, fields.indexOf('-', 6))
       return {
-        mountPoint: (fields[4] ?? '').replace(/\\([0-7]{3})/g, (_, octal: string) =>
-          String.fromCharCode(Number.parseInt(octal, 8)),
-        ),
+        mountPoint: withoutOctalEscapes(fields[4] ?? ''),
         shared: optional.some((field) => field.startsWith('shared:')),
         slave: optional.some((field) => field.startsWith('master:')),
       }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { withoutOctalEscapes } from '../../lib/octal-escapes.ts'
 import { readIfThere } from './read-if-there.ts'
 
 /** What a container's file system is made of, by the places in it. */
@@ -48,7 +49,7 @@ export function fileSystemsOf(proc: string, pid: number): FileSystems | undefine
   return {
     rootType: root.type,
     layers: lower.length,
-    ...(upper !== undefined && { upper: unescaped(upper) }),
+    ...(upper !== undefined && { upper: withoutOctalEscapes(upper) }),
     fromNode: [...places.fromNode],
     inMemory: [...places.inMemory],
     fromKernel: [...places.fromKernel],
@@ -70,9 +71,5 @@ function mountOf(line: string): readonly Mount[] {
   const [before = '', after = ''] = line.split(' - ')
   const [, , , part = '', target] = before.split(' ')
   const [type = '', , options = ''] = after.split(' ')
-  return target === undefined ? [] : [{ part, target: unescaped(target), type, options }]
+  return target === undefined ? [] : [{ part, target: withoutOctalEscapes(target), type, options }]
 }
-
-/** Spaces and the like are octal there. */
-const unescaped = (path: string) =>
-  path.replaceAll(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))

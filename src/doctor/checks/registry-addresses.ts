@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { parse } from 'smol-toml'
 import type { Config } from '../../config/config.ts'
 import { messageOf } from '../../lib/errors.ts'
+import { apiBaseUrl, ownBaseUrl, registryFolderNames } from '../../lib/registry-address.ts'
 import type { Machine } from '../machine.ts'
 
 const standardFolders = ['/etc/berth/certs.d', '/etc/containerd/certs.d']
@@ -15,9 +16,8 @@ export function registryAddresses(
   { registry_config_dirs: folders = standardFolders, plain_http: plainHttp = [] }: Config['image'],
   registry: string,
 ): { readonly urls: readonly string[]; readonly problem?: string } {
-  const isLocal = /^(localhost|127\.[0-9.]+|\[::1\])(:|$)/.test(registry) || plainHttp.includes(registry)
-  const own = `${isLocal ? 'http' : 'https'}://${registry === 'docker.io' ? 'registry-1.docker.io' : registry}/v2/`
-  const names = [...(/:\d+$/.test(registry) ? [registry.replace(/:(\d+)$/, '_$1_')] : []), registry, '_default']
+  const own = `${ownBaseUrl(registry, plainHttp)}/`
+  const names = registryFolderNames(registry)
   for (const file of folders.flatMap((folder) => names.map((name) => join(folder, name, 'hosts.toml')))) {
     const text = machine.read(file)
     if (text === undefined) continue
@@ -36,10 +36,7 @@ export function registryAddresses(
   return { urls: [own] }
 }
 
-/** The base of the registry's API at an address of hosts.toml, with a slash at the end. */
+/** With a slash at the end. */
 function apiOf(address: string, table: object): string {
-  const url = new URL(/^https?:\/\//.test(address) ? address : `https://${address}`)
-  const path = url.pathname.replace(/\/+$/, '')
-  const isWhole = path.endsWith('/v2') || ('override_path' in table && table.override_path === true)
-  return `${url.origin}${isWhole ? path : `${path}/v2`}/`
+  return `${apiBaseUrl(address, 'override_path' in table && table.override_path === true)}/`
 }

@@ -2,6 +2,7 @@ import { readdir, readFile } from 'node:fs/promises'
 import { isAbsolute, join } from 'node:path'
 import { parse } from 'smol-toml'
 import { errnoOf, failedPrecondition, messageOf } from '../../lib/errors.ts'
+import { apiBaseUrl, registryFolderNames } from '../../lib/registry-address.ts'
 import { originHost, type RegistryHost, type RegistryHosts } from './registry-hosts.ts'
 import type { TlsSettings } from './transport.ts'
 
@@ -23,7 +24,7 @@ export class HostsTomlFolders implements RegistryHosts {
   async hostsOf(registry: string): Promise<readonly RegistryHost[]> {
     const origin = originHost(registry, this.#plainHttp)
     for (const folder of this.#folders) {
-      for (const name of folderNames(registry)) {
+      for (const name of registryFolderNames(registry)) {
         const directory = join(folder, name)
         const file = join(directory, 'hosts.toml')
         const text = await readIfThere(file)
@@ -70,11 +71,6 @@ async function tlsOfFolder(directory: string): Promise<TlsSettings | undefined> 
   }
 }
 
-function folderNames(registry: string): string[] {
-  const port = /^(.*):([0-9]+)$/.exec(registry)
-  return [...(port ? [`${port[1]}_${port[2]}_`] : []), registry, '_default']
-}
-
 /** The hosts of a hosts.toml, in its order, with the registry itself (or `server`) last. `readPem` reads a named file. */
 export async function parseHostsToml(
   text: string,
@@ -112,20 +108,13 @@ async function hostOf(
   const capabilities =
     table.capabilities === undefined ? ['pull', 'resolve'] : textsOf(table.capabilities, 'capabilities')
   return {
-    baseUrl: baseUrlOf(address, table.override_path === true),
+    baseUrl: apiBaseUrl(address, table.override_path === true),
     resolves: capabilities.includes('resolve'),
     pulls: capabilities.includes('pull'),
     tls: await tlsOf(table, readPem),
     headers: headersOf(table.header),
     mirror,
   }
-}
-
-function baseUrlOf(address: string, overridePath: boolean): string {
-  const url = new URL(/^https?:\/\//.test(address) ? address : `https://${address}`)
-  if (url.username !== '' || url.password !== '') throw new Error('credentials do not belong in a URL')
-  const path = url.pathname.replace(/\/+$/, '')
-  return `${url.protocol}//${url.host}${overridePath || path.endsWith('/v2') ? path : `${path}/v2`}`
 }
 
 async function tlsOf(table: Table, readPem: (path: string) => Promise<string>): Promise<TlsSettings> {

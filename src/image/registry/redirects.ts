@@ -1,4 +1,4 @@
-import { isLoopback } from './loopback.ts'
+import { isLoopback } from '../../lib/loopback.ts'
 
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
 

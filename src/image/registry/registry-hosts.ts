@@ -1,4 +1,4 @@
-import { isLoopback } from './loopback.ts'
+import { ownBaseUrl } from '../../lib/registry-address.ts'
 import type { TlsSettings } from './transport.ts'
 
 /** One place to ask for an image. */
@@ -20,9 +20,8 @@ export interface RegistryHosts {
   hostsOf(registry: string): Promise<readonly RegistryHost[]>
 }
 
-/** The registry itself: HTTPS, or plain HTTP on this machine and where configured. */
+/** The registry itself. */
 export function originHost(registry: string, plainHttp: readonly string[]): RegistryHost {
-  const host = registry === 'docker.io' ? 'registry-1.docker.io' : registry
-  const scheme = isLoopback(registry) || plainHttp.includes(registry) ? 'http' : 'https'
-  return { baseUrl: `${scheme}://${host}/v2`, resolves: true, pulls: true, tls: {}, headers: {}, mirror: false }
+  const baseUrl = ownBaseUrl(registry, plainHttp)
+  return { baseUrl, resolves: true, pulls: true, tls: {}, headers: {}, mirror: false }
 }

@@ -1,7 +1,7 @@
 import { Agent as HttpAgent, type IncomingHttpHeaders, type IncomingMessage, request as httpRequest } from 'node:http'
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https'
 import { createSecureContext, getCACertificates } from 'node:tls'
-import { isLoopback } from './loopback.ts'
+import { isLoopback } from '../../lib/loopback.ts'
 
 /** How a TLS connection to a registry is made; texts in PEM. */
 export interface TlsSettings {
