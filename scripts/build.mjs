@@ -35,6 +35,7 @@ const programs = {
   'berth-shim': 'src/shim/main.ts',
   berth: 'src/cli/main.ts',
   'unpack-worker': 'src/image/unpack/unpack-worker.ts',
+  'inflate-worker': 'src/image/unpack/inflate-worker.ts',
   'download-worker': 'src/image/download-worker.ts',
   'save-worker': 'src/image/save/save-worker.ts',
 }

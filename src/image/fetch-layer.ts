@@ -95,6 +95,7 @@ async function fetchMissing(workshop: LayerWorkshop, request: LayerRequest, atte
     blobAlgorithm: descriptor.digest.split(':')[0] as string,
   }
   const tar = {
+    expectedBytes: descriptor.size,
     diffAlgorithm: diffId.split(':')[0] as string,
     limits,
     recipe: folders.recipe(number),

@@ -18,10 +18,7 @@ interface Library {
 /** Once a thread; null: not there, or not as expected. */
 let library: Library | null | undefined
 
-/**
- * Decompresses gzip by Intel's ISA-L (Debian: libisal2), which takes half the time of zlib. The work is done on libuv's pool,
- * so that the calling thread can use one piece while the next is made.
- */
+/** Decompresses gzip by Intel's ISA-L (Debian: libisal2), which takes half the time of zlib. */
 export class GzipInflater {
   readonly #library: Library
   readonly #state = Buffer.alloc(stateSize)
@@ -44,44 +41,26 @@ export class GzipInflater {
   }
 
   /**
-   * Reads from `input` and writes to `output` until one of the two is used up; neither may be touched meanwhile. Answers the
-   * bytes read and written. Rejects when the input is no gzip or is damaged.
+   * Reads from `input` and writes to `output` until one of the two is used up. Answers the bytes read and written. Throws
+   * when the input is no gzip or is damaged.
    */
-  async inflate(input: Buffer, output: Buffer): Promise<{ readonly read: number; readonly written: number }> {
-    this.#point(input, output)
-    const { promise, resolve, reject } = Promise.withResolvers<number>()
-    this.#library.inflate.async(this.#state, (error: unknown, result: number) =>
-      error ? reject(error) : resolve(result),
-    )
-    const result = await promise
-    return this.#outcome(result, input, output)
-  }
-
-  /** As {@link inflate}, on this thread. */
-  inflateSync(input: Buffer, output: Buffer): { readonly read: number; readonly written: number } {
-    this.#point(input, output)
-    return this.#outcome(this.#library.inflate(this.#state), input, output)
+  inflate(input: Buffer, output: Buffer): { readonly read: number; readonly written: number } {
+    this.#state.writeBigUInt64LE(addressOf(output), field.nextOut)
+    this.#state.writeUInt32LE(output.length, field.availOut)
+    this.#state.writeBigUInt64LE(addressOf(input), field.nextIn)
+    this.#state.writeUInt32LE(input.length, field.availIn)
+    const result = this.#library.inflate(this.#state)
+    if (result < 0) throw new Error(`the gzip data is damaged (ISA-L error ${result})`)
+    return {
+      read: input.length - this.#state.readUInt32LE(field.availIn),
+      written: output.length - this.#state.readUInt32LE(field.availOut),
+    }
   }
 
   /** Makes ready for another member. */
   restart(): void {
     this.#library.reset(this.#state)
     this.#state.writeUInt32LE(ISAL_GZIP, field.crcFlag)
-  }
-
-  #point(input: Buffer, output: Buffer): void {
-    this.#state.writeBigUInt64LE(addressOf(output), field.nextOut)
-    this.#state.writeUInt32LE(output.length, field.availOut)
-    this.#state.writeBigUInt64LE(addressOf(input), field.nextIn)
-    this.#state.writeUInt32LE(input.length, field.availIn)
-  }
-
-  #outcome(result: number, input: Buffer, output: Buffer) {
-    if (result < 0) throw new Error(`the gzip data is damaged (ISA-L error ${result})`)
-    return {
-      read: input.length - this.#state.readUInt32LE(field.availIn),
-      written: output.length - this.#state.readUInt32LE(field.availOut),
-    }
   }
 }
 
@@ -106,9 +85,9 @@ function isAsExpected(): boolean {
   const input = Buffer.concat([member, member.subarray(0, -1)])
   const output = Buffer.alloc(2 * text.length)
   const inflater = GzipInflater.open() as GzipInflater
-  const first = inflater.inflateSync(input, output)
+  const first = inflater.inflate(input, output)
   const whole = inflater.ended && first.read === member.length && output.toString('latin1', 0, first.written) === text
   inflater.restart()
-  const second = inflater.inflateSync(input.subarray(first.read), output)
+  const second = inflater.inflate(input.subarray(first.read), output)
   return whole && !inflater.ended && second.written === text.length
 }

@@ -41,10 +41,20 @@ interface Unpacked {
   readonly folder: string
 }
 
+/** Both ways: decompressed by the thread that writes, and by one of its own, which comes to the same. */
 async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Promise<Unpacked> {
+  const bytes = Buffer.isBuffer(content) ? content : gzipSync(tarOf(content))
+  const unpacked = await unpackAs(t, bytes, bytes.length)
+  const byThread = await unpackAs(t, bytes, 1e9)
+  // Messages name the folder.
+  const told = ({ result, folder }: Unpacked) => JSON.stringify(result).replaceAll(folder, '')
+  assert.equal(told(byThread), told(unpacked))
+  return unpacked
+}
+
+async function unpackAs(t: TestContext, bytes: Buffer, expectedBytes: number): Promise<Unpacked> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-unpack-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
-  const bytes = Buffer.isBuffer(content) ? content : gzipSync(tarOf(content))
   writeFileSync(join(folder, 'blob'), bytes)
   mkdirSync(join(folder, 'outside'))
   writeFileSync(join(folder, 'outside/victim'), 'untouched')
@@ -54,13 +64,14 @@ async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Pro
   file.complete()
   const task = {
     blob: file.file,
+    expectedBytes,
     target: join(folder, 'target'),
     recipe: join(folder, 'recipe'),
     blobAlgorithm: 'sha256',
     diffAlgorithm: 'sha256',
     limits: { maxBytes: 1e9, maxEntries: 1e5 },
   }
-  const result = await unpackLayer(task, new LayersUnderWay())
+  const result = await unpackLayer(task, new LayersUnderWay(undefined, 2))
   assert.equal(result.blobDigest, digestOf(bytes), 'the blob is read to its end, whatever happens')
   // Whatever the layer was, nothing beside it has changed.
   assert.deepEqual(

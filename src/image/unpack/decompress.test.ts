@@ -3,13 +3,8 @@ import { createHash, randomBytes } from 'node:crypto'
 import { test } from 'node:test'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
+import { GzipInflater } from '../../linux/gzip-inflater.ts'
 import { decompress, detectCompression, type NextPiece } from './decompress.ts'
-import { LayersUnderWay } from './layers-under-way.ts'
-
-/** A layer by itself, and one that has a CPU for itself. */
-const alone = new LayersUnderWay(undefined, 2)
-const crowded = new LayersUnderWay(undefined, 0)
-
 /** Hands the bytes out in pieces, always in the same buffer, as a reader of a file does. */
 function inPieces(bytes: Buffer, size: number): NextPiece {
   const piece = Buffer.alloc(size)
@@ -22,18 +17,10 @@ function inPieces(bytes: Buffer, size: number): NextPiece {
   }
 }
 
-async function digestOf(next: NextPiece, underWay = alone): Promise<string> {
+async function digestOf(next: NextPiece): Promise<string> {
   const hash = createHash('sha256')
-  const besideHash = createHash('sha256')
-  const beside = async (piece: Buffer) => {
-    // Behind who asks, sometimes by more than there are pieces made ahead.
-    if (piece[0] === undefined || piece[0] % 2 === 0) await nextTurn()
-    besideHash.update(piece)
-  }
-  for await (const piece of decompress(next, beside, underWay)) hash.update(piece)
-  const digest = hash.digest('hex')
-  assert.equal(besideHash.digest('hex'), digest, 'what is done beside sees the same')
-  return digest
+  for await (const piece of decompress(next)) hash.update(piece)
+  return hash.digest('hex')
 }
 
 test('every compression, whatever the pieces it comes in', async () => {
@@ -42,9 +29,7 @@ test('every compression, whatever the pieces it comes in', async () => {
     const forms = [gzipSync(data), zstdCompressSync(data), data, Buffer.concat([gzipSync(data), gzipSync('')])]
     for (const bytes of forms) {
       for (const size of [777, 262_144]) {
-        for (const underWay of [alone, crowded]) {
-          assert.equal(await digestOf(inPieces(bytes, size), underWay), plain)
-        }
+        assert.equal(await digestOf(inPieces(bytes, size)), plain)
       }
     }
   }
@@ -69,22 +54,6 @@ test('what is cut off or damaged is refused', async () => {
   await assert.rejects(digestOf(inPieces(zstdCompressSync(randomBytes(1000)).subarray(0, 500), 4096)))
 })
 
-test('a layer goes on when others begin and end', async () => {
-  const data = randomBytes(6_000_000)
-  const underWay = new LayersUnderWay(undefined, 1)
-  const hash = createHash('sha256')
-  const beside = async (piece: Buffer) => {
-    hash.update(piece)
-  }
-  let count = 0
-  for await (const _ of decompress(inPieces(gzipSync(data), 65_536), beside, underWay)) {
-    if (count++ % 2 === 0) underWay.begin()
-    else underWay.end()
-    await nextTurn()
-  }
-  assert.equal(hash.digest('hex'), createHash('sha256').update(data).digest('hex'))
-})
-
 test('a failure of the input is passed on, also after some pieces', async () => {
   const next = inPieces(gzipSync(randomBytes(2_000_000)), 65_536)
   let count = 0
@@ -95,31 +64,26 @@ test('a failure of the input is passed on, also after some pieces', async () => 
   await assert.rejects(digestOf(failing), /no more/)
 })
 
-test('a failure beside the use is passed on, and nothing is done beside after the end', async () => {
-  const data = randomBytes(8_000_000)
-  for (const bytes of [gzipSync(data, { level: 1 }), zstdCompressSync(data), data]) {
-    let count = 0
-    const beside = async () => {
-      await nextTurn()
-      if (++count === 3) throw new Error('cannot go on')
-    }
-    const using = async () => {
-      for await (const _ of decompress(inPieces(bytes, 65_536), beside, alone)) await nextTurn()
-    }
-    await assert.rejects(using(), /cannot go on/)
-    assert.equal(count, 3)
+test('a failure to make room is passed on, and the input is not read any more', async () => {
+  let rooms = 0
+  let reads = 0
+  const next = inPieces(gzipSync(Buffer.alloc(8_000_000), { level: 1 }), 4096)
+  const counted = async () => {
+    reads++
+    return await next()
   }
-})
-
-test('who stops asking waits for what is done beside', async () => {
-  let under = 0
-  const beside = async () => {
-    under++
-    await nextTurn()
-    under--
+  const room = () => {
+    if (++rooms === 3) throw new Error('no room')
+    return Buffer.alloc(1000)
   }
-  for await (const _ of decompress(inPieces(gzipSync(randomBytes(4_000_000)), 65_536), beside, alone)) break
-  assert.equal(under, 0)
+  const using = async () => {
+    for await (const piece of decompress(counted, room)) assert.equal(piece.length, 1000)
+  }
+  if (!GzipInflater.open()) return
+  await assert.rejects(using(), /no room/)
+  const readBefore = reads
+  await nextTurn()
+  assert.equal(reads, readBefore)
 })
 
 test('the first bytes say which compression it is', () => {

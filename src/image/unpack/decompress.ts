@@ -1,15 +1,9 @@
 import type { Transform } from 'node:stream'
 import { createGunzip, createZstdDecompress } from 'node:zlib'
 import { GzipInflater } from '../../linux/gzip-inflater.ts'
-import type { LayersUnderWay } from './layers-under-way.ts'
+import { pieceSize } from './piece-ring.ts'
 
 export type Compression = 'gzip' | 'zstd' | 'none'
-
-/** What decompressed pieces have at most, in bytes. */
-const pieceSize = 1024 * 1024
-
-/** So many pieces are made before they are asked for: some take long to use (many small files), others no time. */
-const piecesAhead = 4
 
 /** How a layer is compressed, by its first bytes: media types are often wrong, and Docker and containerd look here too. */
 export function detectCompression(start: Buffer): Compression {
@@ -23,20 +17,15 @@ export function detectCompression(start: Buffer): Compression {
 /** The next piece of the input, good until the next call; undefined at the end. */
 export type NextPiece = () => Promise<Buffer | undefined>
 
-/** What is done with a piece beside its use, on another thread; the next piece comes when it has resolved. */
-export type BesidePiece = (piece: Buffer) => Promise<void>
+/** Where the next piece may be written; it is the decompressor's until that has come. */
+export type NextRoom = () => Buffer | Promise<Buffer>
 
 /**
- * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; those after it are
- * decompressed meanwhile, on a thread of libuv's pool, as often as the event loop of this thread gets its turn. `beside`
- * gets each piece too, may be ahead of who asks or behind, and has had all when the end is answered. Throws when the input
- * is broken, what `next` throws, and what `beside` throws; neither is called any more once this has ended.
+ * Decompresses what comes, by its first bytes. Each piece is good until the next is asked for; some are in the room that they
+ * were given, some elsewhere. Throws when the input is broken, and what `next` and `room` throw; neither is called any more
+ * once this has ended.
  */
-export async function* decompress(
-  next: NextPiece,
-  beside: BesidePiece,
-  underWay: LayersUnderWay,
-): AsyncGenerator<Buffer> {
+export async function* decompress(next: NextPiece, room: NextRoom = oneRoom()): AsyncGenerator<Buffer> {
   const first = await startOf(next)
   if (first.length === 0) return
   let isFirst = true
@@ -47,18 +36,16 @@ export async function* decompress(
   }
   const compression = detectCompression(first)
   const inflater = compression === 'gzip' ? GzipInflater.open() : undefined
-  if (inflater) return yield* inflated(all, inflater, beside, underWay)
+  if (inflater) return yield* inflated(all, inflater, room)
   const stream = createDecompressor(compression)
-  const pieces = stream ? transformed(all, stream) : untilEnd(all)
-  for await (const piece of pieces) {
-    const done = beside(piece)
-    // Its failure is met when the piece has been used.
-    done.catch(() => {})
-    try {
-      yield piece
-    } finally {
-      await done
-    }
+  yield* stream ? transformed(all, stream) : untilEnd(all)
+}
+
+function oneRoom(): NextRoom {
+  let room: Buffer | undefined
+  return () => {
+    room ??= Buffer.allocUnsafeSlow(pieceSize)
+    return room
   }
 }
 
@@ -88,98 +75,25 @@ export function createDecompressor(compression: Compression): Transform | undefi
 }
 
 /** What follows the last member and is none is passed over, as gzip(1) does. */
-async function* inflated(
-  next: NextPiece,
-  inflater: GzipInflater,
-  beside: BesidePiece,
-  underWay: LayersUnderWay,
-): AsyncGenerator<Buffer> {
+async function* inflated(next: NextPiece, inflater: GzipInflater, room: NextRoom): AsyncGenerator<Buffer> {
   let input: Buffer = (await next()) ?? Buffer.alloc(0)
   // It may hold more than there was room for, also of input that was read to its end.
   let holdsMore = false
-  const step = async (output: Buffer): Promise<Buffer | undefined> => {
-    for (;;) {
-      if (input.length === 0 && !holdsMore) {
-        if (inflater.ended) return undefined
-        throw new Error('the gzip data is cut off')
-      }
-      if (inflater.ended) {
-        if (input[0] !== 0x1f) return undefined
-        inflater.restart()
-      }
-      const { read, written } = underWay.leaveCpus
-        ? await inflater.inflate(input, output)
-        : inflater.inflateSync(input, output)
-      input = input.subarray(read)
-      holdsMore = written === output.length && !inflater.ended
-      // Already now: the next step has to begin at once, before this thread is busy with the result of this one.
-      if (input.length === 0 && !holdsMore) input = (await next()) ?? input
-      if (written > 0) return output.subarray(0, written)
+  for (;;) {
+    if (input.length === 0 && !holdsMore) {
+      if (inflater.ended) return
+      throw new Error('the gzip data is cut off')
     }
-  }
-  yield* madeAhead(step, beside, () => (underWay.leaveCpus ? piecesAhead : 1))
-}
-
-/** The pieces that `make` writes into the buffers that it is given, until it answers undefined; made one after the other. */
-async function* madeAhead(
-  make: (buffer: Buffer) => Promise<Buffer | undefined>,
-  beside: BesidePiece,
-  ahead: () => number,
-): AsyncGenerator<Buffer> {
-  const free: Buffer[] = Array.from({ length: piecesAhead }, () => Buffer.allocUnsafeSlow(pieceSize))
-  const made: { readonly piece: Buffer; readonly buffer: Buffer; readonly passed: Promise<void> }[] = []
-  let making: Promise<void> | undefined
-  /** All that `beside` was to do so far. */
-  let passing = Promise.resolve()
-  let ended = false
-  let failure: { readonly error: unknown } | undefined
-  const fail = (error: unknown) => {
-    failure ??= { error }
-    ended = true
-  }
-  const makeNext = () => {
-    const buffer = ended || making || made.length >= ahead() ? undefined : free.pop()
-    if (!buffer) return
-    making = make(buffer)
-      .then((piece) => {
-        if (!piece) {
-          ended = true
-          return
-        }
-        passing = passing.then(() => (failure ? undefined : beside(piece))).catch(fail)
-        made.push({ piece, buffer, passed: passing })
-      }, fail)
-      .finally(() => {
-        making = undefined
-        makeNext()
-      })
-  }
-  try {
-    makeNext()
-    for (;;) {
-      const next = made.shift()
-      if (next) {
-        yield next.piece
-        void next.passed.then(() => {
-          free.push(next.buffer)
-          makeNext()
-        })
-      } else if (making) {
-        await making
-      } else if (ended) {
-        await passing
-        // It is met when what was made before it has been used.
-        if (failure) throw failure.error
-        return
-      } else {
-        // No buffer is free.
-        await passing
-      }
+    if (inflater.ended) {
+      if (input[0] !== 0x1f) return
+      inflater.restart()
     }
-  } finally {
-    ended = true
-    await making
-    await passing
+    const output = await room()
+    const { read, written } = inflater.inflate(input, output)
+    if (written > 0) yield output.subarray(0, written)
+    input = input.subarray(read)
+    holdsMore = written === output.length && !inflater.ended
+    if (input.length === 0 && !holdsMore) input = (await next()) ?? input
   }
 }
 

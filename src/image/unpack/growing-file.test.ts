@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { AbandonedError, GrowingFileWriter, readGrowingFile } from './growing-file.ts'
+import { AbandonedError, GrowingFileReader, GrowingFileWriter } from './growing-file.ts'
 
 function writer(t: TestContext): GrowingFileWriter {
   const folder = mkdtempSync(join(tmpdir(), 'berth-growing-'))
@@ -13,9 +13,14 @@ function writer(t: TestContext): GrowingFileWriter {
 }
 
 async function readAll(file: GrowingFileWriter): Promise<string> {
-  let text = ''
-  for await (const chunk of readGrowingFile(file.file, 3)) text += chunk
-  return text
+  const reader = new GrowingFileReader(file.file)
+  try {
+    let text = ''
+    for (let chunk = await reader.next(); chunk; chunk = await reader.next()) text += chunk
+    return text
+  } finally {
+    reader.close()
+  }
 }
 
 test('a reader sees every byte, whether it comes early or late', { timeout: 20_000 }, async (t) => {
@@ -48,4 +53,26 @@ test('nothing at all is a file, too', { timeout: 20_000 }, async (t) => {
   const file = writer(t)
   file.complete()
   assert.equal(await readAll(file), '')
+})
+
+test('what is there by now is read without waiting; one reader of several is the one whose progress counts', async (t) => {
+  const file = writer(t)
+  const reader = new GrowingFileReader(file.file)
+  const other = new GrowingFileReader(file.file, { counts: false })
+  t.after(() => {
+    reader.close()
+    other.close()
+  })
+  assert.equal(reader.now(), undefined)
+  appendFileSync(file.file.path, 'one two')
+  file.advance(4)
+  assert.equal(String(other.now()), 'one ')
+  assert.equal(other.now(), undefined)
+  assert.equal(file.consumed, 0)
+  file.advance(7)
+  assert.equal(String(reader.now()), 'one two')
+  assert.equal(reader.now(), undefined)
+  assert.equal(file.consumed, 7)
+  file.abandon()
+  assert.throws(() => reader.now(), AbandonedError)
 })

@@ -79,37 +79,54 @@ export class AbandonedError extends Error {
 /** The reader looks by itself this often, in milliseconds, should a wake-up ever be lost. */
 const longestWait = 1000
 
-/**
- * The reader's side: every byte from the start, each piece good until the next is asked for. Throws {@link AbandonedError}
- * when the writer gives up.
- */
-export async function* readGrowingFile(file: GrowingFile, chunkSize = 512 * 1024): AsyncGenerator<Buffer> {
-  const slots = new BigInt64Array(file.shared)
-  // Opened when there is something to read: before that the file may not exist yet.
-  let fd: number | undefined
-  let at = 0
-  const chunk = Buffer.allocUnsafeSlow(chunkSize)
-  try {
+/** What is read at once, at most, in bytes. */
+const chunkSize = 512 * 1024
+
+/** The reader's side: every byte from the start. */
+export class GrowingFileReader {
+  readonly #file: GrowingFile
+  readonly #slots: BigInt64Array
+  readonly #counts: boolean
+  readonly #chunk = Buffer.allocUnsafeSlow(chunkSize)
+  /** Opened when there is something to read: before that the file may not exist yet. */
+  #fd: number | undefined
+  #at = 0
+
+  /** `counts`: it is this one's progress that the writer sees, if there are several. To be closed. */
+  constructor(file: GrowingFile, { counts = true } = {}) {
+    this.#file = file
+    this.#slots = new BigInt64Array(file.shared)
+    this.#counts = counts
+  }
+
+  /** What is there by now, good until the next call; undefined when there is no more yet, or at all. Throws an {@link AbandonedError}. */
+  now(): Buffer | undefined {
+    if (this.#counts) Atomics.store(this.#slots, Slot.consumed, BigInt(this.#at))
+    const available = Number(Atomics.load(this.#slots, Slot.available))
+    if (Atomics.load(this.#slots, Slot.state) === State.abandoned) throw new AbandonedError()
+    if (available === this.#at) return undefined
+    this.#fd ??= openSync(this.#file.path, 'r')
+    const count = readSync(this.#fd, this.#chunk, 0, Math.min(chunkSize, available - this.#at), this.#at)
+    if (count === 0) throw new Error(`${this.#file.path} is shorter than its writer said`)
+    this.#at += count
+    return this.#chunk.subarray(0, count)
+  }
+
+  /** What comes next, good until the next call; undefined at the end. Throws an {@link AbandonedError}. */
+  async next(): Promise<Buffer | undefined> {
     for (;;) {
-      const version = Atomics.load(slots, Slot.version)
-      const state = Atomics.load(slots, Slot.state)
-      const available = Atomics.load(slots, Slot.available)
-      if (state === State.abandoned) throw new AbandonedError()
-      if (Number(available) > at) {
-        fd ??= openSync(file.path, 'r')
-        const count = readSync(fd, chunk, 0, Math.min(chunkSize, Number(available) - at), at)
-        if (count === 0) throw new Error(`${file.path} is shorter than its writer said`)
-        at += count
-        yield chunk.subarray(0, count)
-        Atomics.store(slots, Slot.consumed, BigInt(at))
-      } else if (state === State.complete) {
-        return
-      } else {
-        const wait = Atomics.waitAsync(slots, Slot.version, version, longestWait)
-        if (wait.async) await wait.value
-      }
+      const version = Atomics.load(this.#slots, Slot.version)
+      const complete = Atomics.load(this.#slots, Slot.state) === State.complete
+      const chunk = this.now()
+      if (chunk || complete) return chunk
+      const wait = Atomics.waitAsync(this.#slots, Slot.version, version, longestWait)
+      if (wait.async) await wait.value
     }
-  } finally {
-    if (fd !== undefined) closeSync(fd)
+  }
+
+  /** Safe to call again. */
+  close(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
   }
 }

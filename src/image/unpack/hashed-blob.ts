@@ -1,63 +1,64 @@
-import { PoolHash } from '../../linux/pool-hash.ts'
-import { type GrowingFile, readGrowingFile } from './growing-file.ts'
-import type { LayersUnderWay } from './layers-under-way.ts'
+import { createHash } from 'node:crypto'
+import { type GrowingFile, GrowingFileReader } from './growing-file.ts'
 
-/** A compressed layer, hashed as it is read: each piece while it is used. */
+/** A compressed layer, hashed as it is read. */
 export class HashedBlob {
   readonly #algorithm: string
-  readonly #hash: PoolHash
-  readonly #underWay: LayersUnderWay
-  #hashing: Promise<void> | undefined
-  readonly #chunks: AsyncGenerator<Buffer>
+  readonly #hash: ReturnType<typeof createHash>
+  readonly #reader: GrowingFileReader
   #bytes = 0
   #failure: { readonly error: unknown } | undefined
 
-  /** Throws when nobody knows the algorithm. */
-  constructor(file: GrowingFile, algorithm: string, underWay: LayersUnderWay) {
-    this.#underWay = underWay
+  /** Throws when nobody knows the algorithm. To be closed. */
+  constructor(file: GrowingFile, algorithm: string) {
     this.#algorithm = algorithm
-    this.#hash = new PoolHash(algorithm)
-    this.#chunks = readGrowingFile(file)
+    this.#hash = createHash(algorithm)
+    this.#reader = new GrowingFileReader(file)
   }
 
   /** What comes next, good until the next call; undefined at the end. Throws an AbandonedError, and errors of reading. */
   async next(): Promise<Buffer | undefined> {
     try {
-      await this.#hashing
-      const { value, done } = await this.#chunks.next()
-      if (done) return undefined
-      if (this.#underWay.leaveCpus) {
-        this.#hashing = this.#hash.update(value)
-        // Its failure is met at the next call.
-        this.#hashing.catch(() => {})
-      } else {
-        this.#hashing = undefined
-        this.#hash.updateHere(value)
-      }
-      this.#bytes += value.length
-      return value
+      return this.#hashed(await this.#reader.next())
     } catch (error) {
-      this.#failure = { error }
-      throw error
+      throw this.#fails(error)
     }
   }
 
-  /** Throws what {@link next} has thrown before, if it has. */
+  /** As {@link next}, but without waiting: undefined also when there is no more yet. */
+  now(): Buffer | undefined {
+    try {
+      return this.#hashed(this.#reader.now())
+    } catch (error) {
+      throw this.#fails(error)
+    }
+  }
+
+  /** Throws what {@link next} or {@link now} have thrown before, if they have. */
   throwIfFailed(): void {
     if (this.#failure) throw this.#failure.error
   }
 
-  /** Reads to the end; answers the digest of it all and its length. */
+  /** Reads to the end; answers the digest of it all, `sha256:…`, and its length. */
   async finish(): Promise<{ readonly blobDigest: string; readonly blobBytes: number }> {
     while (await this.next()) {
       // Hashed on the way.
     }
-    return { blobDigest: `${this.#algorithm}:${this.#hash.digest()}`, blobBytes: this.#bytes }
+    return { blobDigest: `${this.#algorithm}:${this.#hash.digest('hex')}`, blobBytes: this.#bytes }
   }
 
-  async close(): Promise<void> {
-    await this.#hashing?.catch(() => {})
-    this.#hash.close()
-    await this.#chunks.return(undefined)
+  close(): void {
+    this.#reader.close()
+  }
+
+  #hashed(chunk: Buffer | undefined): Buffer | undefined {
+    if (chunk) this.#hash.update(chunk)
+    this.#bytes += chunk?.length ?? 0
+    return chunk
+  }
+
+  #fails(error: unknown): unknown {
+    this.#failure = { error }
+    return error
   }
 }

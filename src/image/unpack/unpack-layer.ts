@@ -1,22 +1,24 @@
+import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { faultPoint } from '../../lib/fault-point.ts'
-import { PoolHash } from '../../linux/pool-hash.ts'
 import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { HashedBlob } from './hashed-blob.ts'
+import { inflatedByThread } from './inflate-thread.ts'
 import type { LayersUnderWay } from './layers-under-way.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
 import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
 
-/** After so many bytes the event loop gets a turn, in which the threads that decompress and hash are given what comes next. */
-const betweenTurns = 128 * 1024
+/** A blob of so many bytes is worth a thread that decompresses it: starting one takes as long as decompressing 10 MB. */
+const worthAThread = 32 * 1024 * 1024
 
 export interface TarTask {
   /** The compressed layer. */
   readonly blob: GrowingFile
+  /** How large the blob will be by its descriptor. */
+  readonly expectedBytes: number
   /** An absolute path that does not exist yet; its parent does. */
   readonly target: string
   /** The algorithms that the blob's digest and the diff-id are made with. */
@@ -54,36 +56,43 @@ interface Failure {
 }
 
 /**
- * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded: this thread writes files,
- * threads of libuv's pool decompress, and hash the blob and the tar. The blob is read to its end whatever comes out of it: a
- * wrong digest explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be half-written.
+ * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded. This thread hashes and writes; it
+ * also decompresses, unless that is much and there is a CPU for a second thread. The blob is read to its end
+ * whatever comes out of it: a wrong digest explains more than a broken tar. Throws only an AbandonedError and errors of reading
+ * the blob; the target may then be half-written.
  */
 export async function unpackLayer(task: UnpackTask, underWay: LayersUnderWay): Promise<UnpackResult> {
-  const blob = new HashedBlob(task.blob, task.blobAlgorithm, underWay)
+  const blob = new HashedBlob(task.blob, task.blobAlgorithm)
   try {
-    const outcome = await ('path' in task ? keep(task, blob) : extract(task, blob, underWay))
+    const outcome = await ('path' in task ? keep(task, blob) : extract(task, piecesOf(task, blob, underWay))).then(
+      (unpacked) => ({ unpacked }),
+      (error: unknown) => {
+        blob.throwIfFailed()
+        return { failure: describe(error) }
+      },
+    )
     // Nothing that could still come would help.
     if ('failure' in outcome && isFull(outcome.failure)) return { blobDigest: '', blobBytes: 0, ...outcome }
     return { ...(await blob.finish()), ...outcome }
   } finally {
-    await blob.close()
+    blob.close()
   }
 }
 
-type Outcome = { readonly unpacked: Unpacked } | { readonly failure: Failure }
-
-async function keep(task: FileTask, blob: HashedBlob): Promise<Outcome> {
-  try {
-    return { unpacked: { diffId: '', usage: await storeFile(task, blob), impliedFolders: [], recipeBytes: 0 } }
-  } catch (error) {
-    blob.throwIfFailed()
-    return { failure: describe(error) }
-  }
+async function keep(task: FileTask, blob: HashedBlob): Promise<Unpacked> {
+  return { diffId: '', usage: await storeFile(task, blob), impliedFolders: [], recipeBytes: 0 }
 }
 
-async function extract(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay): Promise<Outcome> {
-  const { target, limits, diffAlgorithm } = task
-  const diffHash = new PoolHash(diffAlgorithm)
+function piecesOf(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay): AsyncIterable<Buffer> {
+  const byThread = task.expectedBytes >= worthAThread && underWay.leaveCpus
+  return byThread ? inflatedByThread(task.blob, blob) : decompress(() => blob.next())
+}
+
+async function extract(
+  { target, limits, diffAlgorithm, recipe: path }: TarTask,
+  pieces: AsyncIterable<Buffer>,
+): Promise<Unpacked> {
+  const hash = createHash(diffAlgorithm)
   let writer: LayerWriter | undefined
   let recipe: RecipeWriter | undefined
   try {
@@ -93,28 +102,16 @@ async function extract(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay
     faultPoint('unpack:begun')
     const layer = new LayerWriter(target, limits)
     writer = layer
-    recipe = new RecipeWriter(task.recipe, () => layer.storing)
+    recipe = new RecipeWriter(path, () => layer.storing)
     const tar = new TarReader(layer, recipe)
-    const hash = async (piece: Buffer) => {
-      if (underWay.leaveManyCpus) await diffHash.update(piece)
-      else diffHash.updateHere(piece)
-    }
-    for await (const piece of decompress(() => blob.next(), hash, underWay)) {
-      const part = underWay.leaveCpus ? betweenTurns : piece.length
-      for (let at = 0; at < piece.length; at += part) {
-        tar.push(piece.subarray(at, at + part))
-        await nextTurn()
-      }
+    for await (const piece of pieces) {
+      hash.update(piece)
+      tar.push(piece)
     }
     tar.finish()
     faultPoint('unpack:written')
-    const diffId = `${diffAlgorithm}:${diffHash.digest()}`
-    return { unpacked: { diffId, recipeBytes: recipe.finish(), ...layer.finish() } }
-  } catch (error) {
-    blob.throwIfFailed()
-    return { failure: describe(error) }
+    return { diffId: `${diffAlgorithm}:${hash.digest('hex')}`, recipeBytes: recipe.finish(), ...layer.finish() }
   } finally {
-    diffHash.close()
     writer?.close()
     recipe?.close()
   }

@@ -31,6 +31,7 @@ async function blob(t: TestContext, name: string) {
     },
     task: {
       blob: file.file,
+      expectedBytes: bytes.length,
       target,
       recipe: join(folder, 'recipe'),
       blobAlgorithm: 'sha256',
@@ -78,4 +79,27 @@ test('a pool that is closed ends what it does', { timeout: 30_000 }, async (t) =
   )
   await assert.rejects(pool.run(running.task), /closed/)
   assert.ok(!existsSync(running.target))
+})
+
+test('a large layer is decompressed by a thread of its own', { timeout: 30_000 }, async (t) => {
+  const pool = new UnpackPool(1)
+  t.after(() => pool.close())
+  const [good, left, cut, bad] = await Promise.all(['a', 'b', 'c', 'd'].map((name) => blob(t, name)))
+  assert.ok(good && left && cut && bad)
+  const large = { expectedBytes: 1e9 }
+  const works = [good, left, cut].map(({ task }) => pool.run({ ...task, ...large }))
+  const failing = pool.run({ ...bad.task, ...large, blobAlgorithm: 'no such' })
+  good.ready()
+  left.file.abandon()
+  cut.file.advance(30)
+  cut.file.complete()
+  const [unpacked, abandoned, broken] = await Promise.allSettled(works)
+  assert.ok(unpacked?.status === 'fulfilled' && unpacked.value.unpacked)
+  assert.equal(readFileSync(join(good.target, 'a'), 'utf8'), 'text')
+  assert.ok(abandoned?.status === 'rejected')
+  assert.match(String(abandoned.reason), /not wanted any more/)
+  assert.ok(broken?.status === 'fulfilled')
+  assert.match(broken.value.failure?.message ?? '', /cut off|unexpected end/)
+  assert.equal(broken.value.blobBytes, 30)
+  await assert.rejects(failing, /Digest method not supported/)
 })
