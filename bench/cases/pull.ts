@@ -18,7 +18,7 @@ const mostRounds = 7
 
 /**
  * PullImage (resolved, downloaded, verified, unpacked) into a store without the image. bench/push-image.ts makes one. With
- * `{round}` in its name, and an image for each, nothing is deleted before the last turn: ext4 makes files slowly for some
+ * `{round}` in its name, and an image for each, nothing is deleted before the last turn of the last of them: ext4 makes files slowly for some
  * minutes where many have been deleted.
  */
 export const pull: Case = {
@@ -26,12 +26,17 @@ export const pull: Case = {
   lacks: ({ pullImages }) => (pullImages.length === 0 ? 'no --pull-image tells what to pull' : undefined),
   async run(bench) {
     const rounds = Math.min(bench.options.rounds, mostRounds)
+    const nameIn = (name: string, round: number) => name.replaceAll('{round}', String(round + 1))
+    const removeAll = async () => {
+      for (const name of bench.options.pullImages) {
+        for (let round = 0; round < rounds; round++) await removeEverywhere(bench, nameIn(name, round))
+      }
+    }
+    await removeAll()
     for (const name of bench.options.pullImages) {
-      const nameIn = (round: number) => name.replaceAll('{round}', String(round + 1))
-      for (let round = 0; round < rounds; round++) await removeEverywhere(bench, nameIn(round))
       await interleaved(bench, `pull ${name}`, rounds, async (endpoint, round) => {
         const { cri } = endpoint
-        const image = { image: nameIn(round) }
+        const image = { image: nameIn(name, round) }
         // What the turn before has left to do.
         await sleep(1000)
         execFileSync('sync')
@@ -51,8 +56,8 @@ export const pull: Case = {
         if (!present) throw new Error(`${endpoint.name}: ${image.image} is not there after it was pulled`)
         if (image.image === name) await cri.image.removeImage({ image })
       })
-      for (let round = 0; round < rounds; round++) await removeEverywhere(bench, nameIn(round))
     }
+    await removeAll()
   },
 }
 
