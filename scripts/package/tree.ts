@@ -25,7 +25,7 @@ export interface Texts {
 }
 
 /** The programs in bin/, and the options that Node gets for them; bin/berthd of the sources says why. */
-const programs = { berth: '', berthd: ' --max-semi-space-size=1' }
+const programs = { berth: '', berthd: ' --max-semi-space-size=1 --no-parallel-scavenge' }
 
 const completionPlaces = {
   bash: 'bash-completion/completions/berth',

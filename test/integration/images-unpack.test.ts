@@ -24,9 +24,9 @@ import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { GrowingFileWriter } from '../../src/image/unpack/growing-file.ts'
-import { type UnpackResult, unpackLayer } from '../../src/image/unpack/unpack-layer.ts'
+import { InflateThread } from '../../src/image/unpack/inflate-thread.ts'
+import { type TarTask, type UnpackResult, unpackLayer } from '../../src/image/unpack/unpack-layer.ts'
 import { makeDevice } from '../../src/linux/device.ts'
-import { LayersUnderWay } from '../../src/image/unpack/layers-under-way.ts'
 import { setFileTimes } from '../../src/linux/file-times.ts'
 import { layerTar } from '../../src/image/save/layer-tar.ts'
 import { getXattr, setXattr } from '../../src/linux/xattr.ts'
@@ -44,15 +44,26 @@ interface Unpacked {
 /** Both ways: decompressed by the thread that writes, and by one of its own, which comes to the same. */
 async function unpack(t: TestContext, content: readonly TarItem[] | Buffer): Promise<Unpacked> {
   const bytes = Buffer.isBuffer(content) ? content : gzipSync(tarOf(content))
-  const unpacked = await unpackAs(t, bytes, bytes.length)
-  const byThread = await unpackAs(t, bytes, 1e9)
+  const unpacked = await unpackBy(t, bytes, unpackLayer)
+  const byThread = await unpackBy(t, bytes, async (task) => {
+    const inflater = new InflateThread(task.blob)
+    try {
+      return await unpackLayer(task, inflater.ring)
+    } finally {
+      await inflater.stop()
+    }
+  })
   // Messages name the folder.
   const told = ({ result, folder }: Unpacked) => JSON.stringify(result).replaceAll(folder, '')
   assert.equal(told(byThread), told(unpacked))
   return unpacked
 }
 
-async function unpackAs(t: TestContext, bytes: Buffer, expectedBytes: number): Promise<Unpacked> {
+async function unpackBy(
+  t: TestContext,
+  bytes: Buffer,
+  run: (task: TarTask) => Promise<UnpackResult>,
+): Promise<Unpacked> {
   const folder = mkdtempSync(join(tmpdir(), 'berth-unpack-'))
   t.after(() => rm(folder, { recursive: true, force: true }))
   writeFileSync(join(folder, 'blob'), bytes)
@@ -64,14 +75,14 @@ async function unpackAs(t: TestContext, bytes: Buffer, expectedBytes: number): P
   file.complete()
   const task = {
     blob: file.file,
-    expectedBytes,
+    expectedBytes: bytes.length,
     target: join(folder, 'target'),
     recipe: join(folder, 'recipe'),
     blobAlgorithm: 'sha256',
     diffAlgorithm: 'sha256',
     limits: { maxBytes: 1e9, maxEntries: 1e5 },
   }
-  const result = await unpackLayer(task, new LayersUnderWay(undefined, 2))
+  const result = await run(task)
   assert.equal(result.blobDigest, digestOf(bytes), 'the blob is read to its end, whatever happens')
   // Whatever the layer was, nothing beside it has changed.
   assert.deepEqual(

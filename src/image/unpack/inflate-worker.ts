@@ -1,30 +1,27 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
 import { decompress } from './decompress.ts'
 import { GrowingFileReader } from './growing-file.ts'
-import type { InflateResult, InflateTask } from './inflate-thread.ts'
+import type { InflateTask } from './inflate-thread.ts'
 import { PieceRing } from './piece-ring.ts'
 
-/** The thread that decompresses one layer, and ends: it gets an {@link InflateTask}, and answers an {@link InflateResult}. */
+/** The thread that decompresses one layer, and ends: it gets an {@link InflateTask}. */
 const port = parentPort as MessagePort
 
-port.on('message', async (task: InflateTask) => {
-  const ring = new PieceRing(task.ring)
-  const result = await inflate(new GrowingFileReader(task.blob, { counts: false }), ring)
-  port.postMessage(result)
-  ring.end()
+port.on('message', async ({ blob, ring }: InflateTask) => {
+  await inflate(new GrowingFileReader(blob, { counts: false }), new PieceRing(ring))
   port.close()
 })
 
-async function inflate(blob: GrowingFileReader, ring: PieceRing): Promise<InflateResult> {
+async function inflate(blob: GrowingFileReader, ring: PieceRing): Promise<void> {
   try {
     const pieces = decompress(
       () => blob.next(),
       () => ring.room(),
     )
     for await (const piece of pieces) await give(ring, piece)
-    return {}
+    ring.end()
   } catch (error) {
-    return { failure: error instanceof Error ? error.message : String(error) }
+    ring.end(error instanceof Error ? error.message : String(error))
   } finally {
     blob.close()
   }

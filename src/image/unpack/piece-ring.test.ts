@@ -73,4 +73,17 @@ test('an end without pieces', () => {
   assert.equal(ring.ended, false)
   ring.end()
   assert.equal(ring.ended, true)
+  assert.equal(ring.failure, undefined)
+})
+
+test('why there is no more, as the first has said', () => {
+  const ring = new PieceRing()
+  const maker = new PieceRing(ring.shared)
+  maker.end('the data is damaged: é')
+  ring.end('the thread has ended')
+  assert.equal(ring.ended, true)
+  assert.equal(ring.failure, 'the data is damaged: é')
+  const long = new PieceRing()
+  long.end('x'.repeat(5000))
+  assert.equal(long.failure, 'x'.repeat(1024))
 })

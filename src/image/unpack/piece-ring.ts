@@ -6,9 +6,13 @@ const pieces = 8
 
 /** In shared memory before the pieces: {@link Slot}s, then the length of each piece. */
 const head = 64
+/** Then why there are no more, in bytes. */
+const failureSize = 1024
 
 /** `version` changes with every change of the others that one side waits for. */
 const Slot = { version: 0, made: 1, used: 2, ended: 3, lengths: 4 } as const
+/** Of the slot `ended`: not yet; somebody says why at the moment; yes. */
+const Ended = { no: 0, soon: 1, yes: 2 } as const
 
 /** Who waits looks by itself this often, in milliseconds, should a wake-up ever be lost. */
 const longestWait = 1000
@@ -17,6 +21,7 @@ const longestWait = 1000
 export class PieceRing {
   readonly shared: SharedArrayBuffer
   readonly #slots: Int32Array
+  readonly #failure: Buffer
   readonly #rooms: readonly Buffer[]
   /** The user's: a piece has been handed out; the next call gives its room back. */
   #inUse = false
@@ -24,10 +29,12 @@ export class PieceRing {
   #seen = 0
 
   /** With `shared`, the other side of a ring. */
-  constructor(shared = new SharedArrayBuffer(head + pieces * pieceSize)) {
+  constructor(shared = new SharedArrayBuffer(head + failureSize + pieces * pieceSize)) {
     this.shared = shared
     this.#slots = new Int32Array(shared, 0, head / Int32Array.BYTES_PER_ELEMENT)
-    this.#rooms = Array.from({ length: pieces }, (_, at) => Buffer.from(shared, head + at * pieceSize, pieceSize))
+    this.#failure = Buffer.from(shared, head, failureSize)
+    const start = head + failureSize
+    this.#rooms = Array.from({ length: pieces }, (_, at) => Buffer.from(shared, start + at * pieceSize, pieceSize))
   }
 
   /** The maker's: where the next piece is to be written; waits until there is room. */
@@ -48,9 +55,12 @@ export class PieceRing {
     this.#wake()
   }
 
-  /** Nothing more will come. Also the user may say so, when it learns that the maker is gone. */
-  end(): void {
-    Atomics.store(this.#slots, Slot.ended, 1)
+  /** Nothing more will come; `failure` says why, when that is not the end. Anybody may say so; only the first is heard. */
+  end(failure = ''): void {
+    if (Atomics.compareExchange(this.#slots, Slot.ended, Ended.no, Ended.soon) !== Ended.no) return
+    // What does not fit is left away; the rest is zeros.
+    this.#failure.write(failure)
+    Atomics.store(this.#slots, Slot.ended, Ended.yes)
     this.#wake()
   }
 
@@ -71,7 +81,12 @@ export class PieceRing {
 
   /** The user's: there is no piece any more, and nothing more will come. */
   get ended(): boolean {
-    return this.#load('ended') === 1 && this.#load('made') === this.#load('used')
+    return this.#load('ended') === Ended.yes && this.#load('made') === this.#load('used')
+  }
+
+  /** Why it {@link ended} before all was made, if it did. */
+  get failure(): string | undefined {
+    return this.#failure.toString('utf8').replace(/\0+$/, '') || undefined
   }
 
   /** The user's: resolves when something has changed since {@link now} answered undefined. */

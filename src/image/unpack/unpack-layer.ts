@@ -5,19 +5,15 @@ import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { HashedBlob } from './hashed-blob.ts'
-import { inflatedByThread } from './inflate-thread.ts'
-import type { LayersUnderWay } from './layers-under-way.ts'
 import { type LayerLimits, type LayerUsage, LayerWriter } from './layer-writer.ts'
+import { PieceRing } from './piece-ring.ts'
 import { type FileTask, storeFile } from './store-file.ts'
 import { TarReader } from './tar-reader.ts'
-
-/** A blob of so many bytes is worth a thread that decompresses it: starting one takes as long as decompressing 10 MB. */
-const worthAThread = 32 * 1024 * 1024
 
 export interface TarTask {
   /** The compressed layer. */
   readonly blob: GrowingFile
-  /** How large the blob will be by its descriptor. */
+  /** How large the blob will be by its descriptor, in bytes. */
   readonly expectedBytes: number
   /** An absolute path that does not exist yet; its parent does. */
   readonly target: string
@@ -57,14 +53,15 @@ interface Failure {
 
 /**
  * Unpacks a layer, or keeps it as a file, in one pass, while it is still being downloaded. This thread hashes and writes; it
- * also decompresses, unless that is much and there is a CPU for a second thread. The blob is read to its end
- * whatever comes out of it: a wrong digest explains more than a broken tar. Throws only an AbandonedError and errors of reading
- * the blob; the target may then be half-written.
+ * also decompresses, unless another does that into `ring`. The blob is read to its end whatever comes out of it: a wrong digest
+ * explains more than a broken tar. Throws only an AbandonedError and errors of reading the blob; the target may then be
+ * half-written.
  */
-export async function unpackLayer(task: UnpackTask, underWay: LayersUnderWay): Promise<UnpackResult> {
+export async function unpackLayer(task: UnpackTask, ring?: SharedArrayBuffer): Promise<UnpackResult> {
   const blob = new HashedBlob(task.blob, task.blobAlgorithm)
+  const pieces = () => (ring ? piecesOf(new PieceRing(ring), blob) : decompress(() => blob.next()))
   try {
-    const outcome = await ('path' in task ? keep(task, blob) : extract(task, piecesOf(task, blob, underWay))).then(
+    const outcome = await ('path' in task ? keep(task, blob) : extract(task, pieces())).then(
       (unpacked) => ({ unpacked }),
       (error: unknown) => {
         blob.throwIfFailed()
@@ -83,9 +80,18 @@ async function keep(task: FileTask, blob: HashedBlob): Promise<Unpacked> {
   return { diffId: '', usage: await storeFile(task, blob), impliedFolders: [], recipeBytes: 0 }
 }
 
-function piecesOf(task: TarTask, blob: HashedBlob, underWay: LayersUnderWay): AsyncIterable<Buffer> {
-  const byThread = task.expectedBytes >= worthAThread && underWay.leaveCpus
-  return byThread ? inflatedByThread(task.blob, blob) : decompress(() => blob.next())
+/** What comes out of the ring; the blob is hashed when nothing does. */
+async function* piecesOf(ring: PieceRing, blob: HashedBlob): AsyncGenerator<Buffer> {
+  for (;;) {
+    const piece = ring.now()
+    if (piece) yield piece
+    else if (ring.ended) break
+    else if (!blob.now()) await ring.change()
+  }
+  if (ring.failure === undefined) return
+  // The other thread may have been the first to see that the layer is not wanted any more.
+  blob.now()
+  throw new Error(ring.failure)
 }
 
 async function extract(

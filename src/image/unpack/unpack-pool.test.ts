@@ -82,7 +82,7 @@ test('a pool that is closed ends what it does', { timeout: 30_000 }, async (t) =
 })
 
 test('a large layer is decompressed by a thread of its own', { timeout: 30_000 }, async (t) => {
-  const pool = new UnpackPool(1)
+  const pool = new UnpackPool(1, 8)
   t.after(() => pool.close())
   const [good, left, cut, bad] = await Promise.all(['a', 'b', 'c', 'd'].map((name) => blob(t, name)))
   assert.ok(good && left && cut && bad)

@@ -1,9 +1,11 @@
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { internal, operationFailed } from '../../lib/errors.ts'
 import { faultEnvironment } from '../../lib/fault-point.ts'
 import { returnFreeMemory } from '../../linux/allocator.ts'
-import { LayersUnderWay } from './layers-under-way.ts'
+import { InflateThread } from './inflate-thread.ts'
 import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
+import type { UnpackRequest } from './unpack-worker.ts'
 
 /** Beside this file when run from source; beside the bundle, as its own file, in a release. */
 const workerFile = new URL(
@@ -20,6 +22,9 @@ const idleTime = 3000
  */
 const workerLimits = { maxYoungGenerationSizeMb: 2, maxOldGenerationSizeMb: 1024 }
 
+/** A blob of so many bytes is worth a thread that decompresses it: starting one takes as long as decompressing 10 MB. */
+const worthAThread = 32 * 1024 * 1024
+
 interface Waiting {
   readonly task: UnpackTask
   readonly resolve: (result: UnpackResult) => void
@@ -31,12 +36,16 @@ export class UnpackPool {
   readonly #size: number
   readonly #queue: Waiting[] = []
   readonly #workers = new Set<Worker>()
-  readonly #underWay = new LayersUnderWay()
+  /** Of this machine; who gives another number wants to see what that does. */
+  readonly #cpus: number
+  #underWay = 0
+  #dispatching = false
   readonly #idle = new Map<Worker, NodeJS.Timeout>()
   #closed = false
 
-  constructor(size: number) {
+  constructor(size: number, cpus = availableParallelism()) {
     this.#size = size
+    this.#cpus = cpus
   }
 
   /**
@@ -47,7 +56,14 @@ export class UnpackPool {
     if (this.#closed) return Promise.reject(internal('the image store is closed'))
     const { promise, resolve, reject } = Promise.withResolvers<UnpackResult>()
     this.#queue.push({ task, resolve, reject })
-    this.#dispatch()
+    if (!this.#dispatching) {
+      this.#dispatching = true
+      // By then it is known which other layers of the image are to be unpacked.
+      setImmediate(() => {
+        this.#dispatching = false
+        this.#dispatch()
+      })
+    }
     return promise
   }
 
@@ -82,7 +98,6 @@ export class UnpackPool {
     const worker = new Worker(workerFile, {
       name: 'berth-unpack',
       env: faultEnvironment(),
-      workerData: this.#underWay.shared,
       execArgv: [],
       trackUnmanagedFds: false,
       resourceLimits: workerLimits,
@@ -99,9 +114,12 @@ export class UnpackPool {
   }
 
   #give(worker: Worker, { task, resolve, reject }: Waiting): void {
+    this.#underWay++
+    const inflater = this.#inflaterFor(task)
     const done = () => {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit)
-      this.#underWay.end()
+      this.#underWay--
+      void inflater?.stop()
     }
     const onMessage = (message: { result: UnpackResult } | { error: string }) => {
       done()
@@ -118,8 +136,17 @@ export class UnpackPool {
       reject(internal('the worker that unpacks layers has ended'))
     }
     worker.once('message', onMessage).once('error', onError).once('exit', onExit)
-    this.#underWay.begin()
-    worker.postMessage(task)
+    const request: UnpackRequest = { task, ...(inflater && { ring: inflater.ring }) }
+    worker.postMessage(request)
+  }
+
+  /**
+   * A large layer is decompressed by a thread of its own while there are more CPUs than layers. When there are not, each layer is
+   * faster on one thread: nothing goes from CPU to CPU.
+   */
+  #inflaterFor(task: UnpackTask): InflateThread | undefined {
+    if ('path' in task || task.expectedBytes < worthAThread) return undefined
+    return this.#underWay + this.#queue.length < this.#cpus ? new InflateThread(task.blob) : undefined
   }
 
   #rest(worker: Worker): void {

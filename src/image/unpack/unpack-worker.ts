@@ -1,14 +1,18 @@
-import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
-import { LayersUnderWay } from './layers-under-way.ts'
+import { type MessagePort, parentPort } from 'node:worker_threads'
 import { type UnpackTask, unpackLayer } from './unpack-layer.ts'
 
-/** The worker thread that unpacks layers, one at a time: it gets an {@link UnpackTask}, and answers `{ result }` or `{ error }`. */
-const port = parentPort as MessagePort
-const underWay = new LayersUnderWay(workerData as SharedArrayBuffer)
+/** What the worker gets: `ring` when another thread decompresses the layer. */
+export interface UnpackRequest {
+  readonly task: UnpackTask
+  readonly ring?: SharedArrayBuffer
+}
 
-port.on('message', async (task: UnpackTask) => {
+/** The worker thread that unpacks layers, one at a time: it gets an {@link UnpackRequest}, and answers `{ result }` or `{ error }`. */
+const port = parentPort as MessagePort
+
+port.on('message', async ({ task, ring }: UnpackRequest) => {
   try {
-    port.postMessage({ result: await unpackLayer(task, underWay) })
+    port.postMessage({ result: await unpackLayer(task, ring) })
   } catch (error) {
     port.postMessage({ error: error instanceof Error ? error.message : String(error) })
   }
