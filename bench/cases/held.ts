@@ -32,7 +32,7 @@ const metrics = {
 }
 
 /** So many more pods, one at a time, at each level, unless there are fewer rounds. */
-const mostExtraPods = 10
+const mostExtraPods = 20
 /** Lists are quick: so many of each. */
 const listRounds = 20
 /** After the last pod a runtime may still have to do; milliseconds. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { execFileSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { existsSync, lstatSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -110,6 +111,22 @@ test('zstd and uncompressed layers, duplicates of a layer, an image without laye
     (await images.use(`${registry.host}/empty`)).layerDirs.map((path) => readdirSync(path)),
     [[]],
   )
+})
+
+test('a layer so large that it gets a thread of its own, in each compression', async (t) => {
+  const images = open(t)
+  const data = randomBytes(33 * 1024 * 1024)
+  for (const compression of ['gzip', 'zstd', 'none'] as const) {
+    const layer = buildLayer([{ name: 'data', data }], { compression })
+    assert.ok(layer.size > 32 * 1024 * 1024)
+    await pushImage(registry.host, 'large/layer', compression, buildImage({ layers: [layer] }))
+    const name = `${registry.host}/large/layer:${compression}`
+    const { imageId } = await images.pull({ image: name })
+    const { layerDirs } = await images.use(name)
+    assert.ok(readFileSync(join(layerDirs[0] as string, 'data')).equals(data))
+    await images.remove(imageId)
+    await images.sweep()
+  }
 })
 
 test('the layers of an image make an overlay', async (t) => {
