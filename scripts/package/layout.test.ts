@@ -81,7 +81,10 @@ for (const architecture of Object.keys(architectures) as Architecture[]) {
     run('tar', ['-xzf', join(folder, 'first.tar.gz'), '-C', folder])
     writeFileSync(join(folder, 'berth-1.2.3/lib/berth/node'), '#!/bin/sh\necho "$@"\n')
     const said = run(join(folder, 'berth-1.2.3/bin/berthd'), ['--root', 'a b'])
-    assert.match(said, /^--max-semi-space-size=1 --no-parallel-scavenge \S+\/lib\/berth\/dist\/berthd\.js --root a b\n$/)
+    assert.match(
+      said,
+      /^--max-semi-space-size=1 --no-parallel-scavenge \S+\/lib\/berth\/dist\/berthd\.js --root a b\n$/,
+    )
   })
 }
 
