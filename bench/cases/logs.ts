@@ -15,7 +15,7 @@ import { removePod } from '../workload/pod.ts'
 /** How many lines all containers together write in a round. */
 const totalLines: Readonly<Record<LineKind, number>> = { short: 1_000_000, long: 20_000 }
 
-const mostRounds = 9
+const mostRounds = 30
 
 /** Milliseconds. */
 const patience = 180_000
