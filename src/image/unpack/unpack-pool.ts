@@ -36,7 +36,6 @@ export class UnpackPool {
   readonly #size: number
   readonly #queue: Waiting[] = []
   readonly #workers = new Set<Worker>()
-  /** Of this machine; who gives another number wants to see what that does. */
   readonly #cpus: number
   #underWay = 0
   #dispatching = false
