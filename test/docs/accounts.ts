@@ -51,7 +51,7 @@ export const blockAccounts: Readonly<Record<string, Readonly<Record<string, Acco
     'version = 3': { cannot: "containerd's own; Debian has containerd 1.6, which does not know version 3 of its file" },
     '[crio]': { cannot: "CRI-O's own, which Debian does not have" },
     '#!/bin/sh': { cannot: 'it takes a cgroup and folders in /srv that the reader has made for a bench' },
-    'npm run bench -- --rounds 60 --pull-image registry.example/six:v1 \\': {
+    'npm run bench -- --rounds 60 --pull-image registry.example/six:r{round} \\': {
       ranBy: 'test/integration/bench.test.ts',
       as: 'bench/main.ts',
     },
