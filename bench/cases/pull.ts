@@ -18,8 +18,8 @@ const mostRounds = 7
 
 /**
  * PullImage (resolved, downloaded, verified, unpacked) into a store without the image. bench/push-image.ts makes one. With
- * `{round}` in its name, and an image for each, nothing is deleted before the last turn of the last of them: ext4 makes files slowly for some
- * minutes where many have been deleted.
+ * `{round}` in its name, and an image for each, nothing is deleted before the last turn of the last of them: ext4 makes files
+ * slowly for some minutes where many have been deleted.
  */
 export const pull: Case = {
   name: 'pull',

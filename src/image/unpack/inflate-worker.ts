@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { messageOf } from '../../lib/errors.ts'
 import { decompress } from './decompress.ts'
 import { GrowingFileReader } from './growing-file.ts'
 import type { InflateTask } from './inflate-thread.ts'
@@ -21,7 +22,7 @@ async function inflate(blob: GrowingFileReader, ring: PieceRing): Promise<void> 
     for await (const piece of pieces) await give(ring, piece)
     ring.end()
   } catch (error) {
-    ring.end(error instanceof Error ? error.message : String(error))
+    ring.end(messageOf(error))
   } finally {
     blob.close()
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync } from 'node:fs'
+import { messageOf } from '../../lib/errors.ts'
 import { faultPoint } from '../../lib/fault-point.ts'
 import { RecipeWriter } from '../save/recipe-writer.ts'
 import { decompress } from './decompress.ts'
@@ -128,8 +129,6 @@ function isFull({ code }: Failure): boolean {
 }
 
 function describe(error: unknown): Failure {
-  if (!(error instanceof Error)) return { message: String(error) }
-  const cause = error.cause instanceof Error ? `: ${error.cause.message}` : ''
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : undefined
-  return { message: `${error.message}${cause}`, ...(code === undefined ? {} : { code }) }
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : undefined
+  return { message: messageOf(error), ...(code === undefined ? {} : { code }) }
 }

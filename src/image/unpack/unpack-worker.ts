@@ -1,4 +1,5 @@
 import { type MessagePort, parentPort } from 'node:worker_threads'
+import { messageOf } from '../../lib/errors.ts'
 import { type UnpackTask, unpackLayer } from './unpack-layer.ts'
 
 /** What the worker gets: `ring` when another thread decompresses the layer. */
@@ -14,6 +15,6 @@ port.on('message', async ({ task, ring }: UnpackRequest) => {
   try {
     port.postMessage({ result: await unpackLayer(task, ring) })
   } catch (error) {
-    port.postMessage({ error: error instanceof Error ? error.message : String(error) })
+    port.postMessage({ error: messageOf(error) })
   }
 })
