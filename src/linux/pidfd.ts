@@ -1,5 +1,5 @@
 import { constants } from 'node:os'
-import { invalidArgument } from '../lib/errors.ts'
+import { errnoOf, invalidArgument } from '../lib/errors.ts'
 import { check, libc } from './libc.ts'
 import { type ExitStatus, statusOfWord } from './reaper.ts'
 
@@ -11,6 +11,16 @@ const SYS_pidfd_getfd = 438
 /** A descriptor for the process `pid`, which never comes to mean another process. Throws ESRCH when there is none. */
 export function openPidfd(pid: number): number {
   return check(libc.syscall(SYS_pidfd_open, pid, 0, 0, 0, 0), 'pidfd_open', String(pid))
+}
+
+/** As {@link openPidfd}; undefined when there is no such process. */
+export function openPidfdIfThere(pid: number): number | undefined {
+  try {
+    return pid > 0 ? openPidfd(pid) : undefined
+  } catch (error) {
+    if (errnoOf(error) === 'ESRCH') return undefined
+    throw error
+  }
 }
 
 /** Sends a signal, by name or number, through a pidfd; throws ESRCH when the process has ended. */

@@ -1,7 +1,6 @@
 import { closeSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { errnoOf } from '../lib/errors.ts'
-import { exitStatusOf, hasEnded, openPidfd } from './pidfd.ts'
+import { exitStatusOf, hasEnded, openPidfdIfThere } from './pidfd.ts'
 import { duplicate } from './pipe.ts'
 import { readProcessStat } from './process-stat.ts'
 import { ReadableWatch } from './readable.ts'
@@ -28,7 +27,7 @@ export async function watchProcess(
   signal?: AbortSignal,
 ): Promise<ExitStatus | undefined> {
   const since = reaper.mark()
-  const pidfd = held === undefined ? openIfThere(pid) : duplicate(held)
+  const pidfd = held === undefined ? openPidfdIfThere(pid) : duplicate(held)
   if (pidfd === undefined) return reaper.claim(pid)
   try {
     // It was reaped: the pid may mean another by now.
@@ -37,7 +36,7 @@ export async function watchProcess(
     // As long as there is a process with this pid, what was reaped under it was another.
     if (readProcessStat(pid)?.parent === process.pid) return await Promise.race([reaper.wait(pid), aborted(signal)])
     if (held === undefined && !isStill() && !hasEnded(pidfd)) return undefined
-    await end(pidfd, signal)
+    await processEnd(pidfd, signal)
     if (signal?.aborted) return undefined
     for (let waited = 0; waited < reapPatience; waited += interval) {
       const reaped = !readProcessStat(pid)?.zombie
@@ -52,9 +51,13 @@ export async function watchProcess(
   }
 }
 
-/** A pidfd can be read, as far as poll(2) goes, when its process has ended. */
-async function end(pidfd: number, signal: AbortSignal | undefined): Promise<void> {
+/**
+ * Resolves when the process behind a pidfd has ended, reaped or not, or when `signal` gives the waiting up. The pidfd is not
+ * to be closed before.
+ */
+export async function processEnd(pidfd: number, signal?: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
+  // A pidfd can be read, as far as poll(2) goes, from then on.
   using _ = new ReadableWatch(pidfd, resolve)
   await Promise.race([promise, aborted(signal)])
 }
@@ -65,13 +68,4 @@ function aborted(signal: AbortSignal | undefined): Promise<undefined> {
   if (signal?.aborted) resolve(undefined)
   signal?.addEventListener('abort', () => resolve(undefined), { once: true })
   return promise
-}
-
-function openIfThere(pid: number): number | undefined {
-  try {
-    return openPidfd(pid)
-  } catch (error) {
-    if (errnoOf(error) === 'ESRCH') return undefined
-    throw error
-  }
 }

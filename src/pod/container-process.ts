@@ -1,4 +1,7 @@
-import { startOfProcess } from '../linux/process-stat.ts'
+import { closeSync } from 'node:fs'
+import { openPidfdIfThere } from '../linux/pidfd.ts'
+import { isEnding, startOfProcess } from '../linux/process-stat.ts'
+import { processEnd } from '../linux/watch-process.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { PodParts } from './parts.ts'
 
@@ -16,4 +19,24 @@ export function isFirstProcess(
   if (parts.cgroups.exists(cgroup)) return false
   const since = startOfProcess(pid)
   return since !== undefined && startedAt > 0n && since <= startedAt
+}
+
+/**
+ * Resolves when the first process of the container has ended, reaped or not, whoever is to tell of it; at once when there is
+ * none. `signal` gives the waiting up.
+ */
+export async function firstProcessEnd(
+  parts: Pick<PodParts, 'cgroups'>,
+  container: ContainerRecord,
+  signal: AbortSignal,
+): Promise<void> {
+  const { state } = container
+  const pidfd = 'pid' in state ? openPidfdIfThere(state.pid) : undefined
+  if (pidfd === undefined || !('pid' in state)) return
+  try {
+    // One that is on its way out is not among the pids of its cgroup any more.
+    if (isFirstProcess(parts, container, state) || isEnding(state.pid)) await processEnd(pidfd, signal)
+  } finally {
+    closeSync(pidfd)
+  }
 }

@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs'
 import { errnoOf } from '../lib/errors.ts'
-import { openPidfd, signalPidfd } from '../linux/pidfd.ts'
+import { openPidfdIfThere, signalPidfd } from '../linux/pidfd.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import { isFirstProcess } from './container-process.ts'
 import type { PodParts } from './parts.ts'
@@ -13,14 +13,13 @@ import type { PodParts } from './parts.ts'
 export function signalContainer(parts: PodParts, container: ContainerRecord, signal: string | number): void {
   const { state } = container
   if (state.phase !== 'running' && state.phase !== 'unknown') return
+  const pidfd = openPidfdIfThere(state.pid)
+  if (pidfd === undefined) return
   try {
-    const pidfd = openPidfd(state.pid)
-    try {
-      if (isFirstProcess(parts, container, state)) signalPidfd(pidfd, signal)
-    } finally {
-      closeSync(pidfd)
-    }
+    if (isFirstProcess(parts, container, state)) signalPidfd(pidfd, signal)
   } catch (error) {
     if (errnoOf(error) !== 'ESRCH') throw error
+  } finally {
+    closeSync(pidfd)
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { signalNumber } from '../linux/pidfd.ts'
-import { isEnding, readProcessStat } from '../linux/process-stat.ts'
+import { isEnding } from '../linux/process-stat.ts'
 import { OciRuntime } from '../oci/runtime.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import { writeKillNote } from '../shim/kill-note.ts'
@@ -10,6 +10,7 @@ import { killStartingRuntime } from '../shim/starting-runtime.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
 import type { Operation, SetStage } from '../state/operations.ts'
 import { recordEvent } from './container-events.ts'
+import { firstProcessEnd } from './container-process.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { signalContainer } from './signal-container.ts'
@@ -142,7 +143,7 @@ function exitOnRecord(parts: PodParts, id: string): Promise<void> | undefined {
 
 /**
  * Kills the container by its cgroup and its pidfd, which needs nobody's cooperation, and waits for its exit. If its shim does
- * not tell in time, the exit is recorded without it.
+ * not tell in time once the process is gone, or nobody can, the exit is recorded without it.
  */
 async function killContainer(parts: PodParts, id: string, ended: Promise<void>): Promise<void> {
   const container = getContainer(parts, id)
@@ -150,10 +151,15 @@ async function killContainer(parts: PodParts, id: string, ended: Promise<void>):
   signalContainer(parts, container, 'SIGKILL')
   await parts.cgroups.kill(container.cgroup)
   faultPoint('stop-container:killed')
-  const patience = container.state.phase === 'unknown' ? 0 : verdictPatience
-  if (await settlesWithin(ended, patience)) return
-  if (!isGone(container) && !(await settlesWithin(ended, killPatience - patience))) throw stillThere(container)
-  recordKilled(parts, container)
+  const giveUp = new AbortController()
+  try {
+    const gone = firstProcessEnd(parts, container, giveUp.signal)
+    if (!(await settlesWithin(Promise.race([ended, gone]), killPatience))) throw stillThere(container)
+    const patience = container.state.phase === 'unknown' ? 0 : verdictPatience
+    if (!(await settlesWithin(ended, patience))) recordKilled(parts, container)
+  } finally {
+    giveUp.abort()
+  }
 }
 
 /**
@@ -170,20 +176,14 @@ function noteKill(parts: PodParts, { id, state, cgroup }: ContainerRecord): void
   }
 }
 
-async function settlesWithin(ended: Promise<void>, ms: number): Promise<boolean> {
+async function settlesWithin(event: Promise<void>, ms: number): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>()
   const timer = setTimeout(resolve, ms, false)
   try {
-    return await Promise.race([ended.then(() => true), late])
+    return await Promise.race([event.then(() => true), late])
   } finally {
     clearTimeout(timer)
   }
-}
-
-/** Whether the container's first process has ended, reaped or not. */
-function isGone({ state }: ContainerRecord): boolean {
-  if (!('pid' in state)) return true
-  return readProcessStat(state.pid)?.zombie ?? true
 }
 
 /** Everything of the container was killed, and nobody tells its exit: its own record of it, or else the kill. */

@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict'
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { setTimeout as delay } from 'node:timers/promises'
 import { ContainerState } from '../../src/gen/cri_pb.ts'
 import { detectCgroups } from '../../src/linux/cgroup/cgroups.ts'
 import { conformance } from '../harness/conformance.ts'
+import { eventually } from '../harness/eventually.ts'
 
 /*
  * What berthd finds after it was away may not fit together. The kubelet stops a container whose state is UNKNOWN before it makes
@@ -69,6 +73,26 @@ test('containers of which nobody knows any more', { timeout: 120_000 }, async (t
     const other = await afterLoss(withoutPipes)
     await client.removeSandbox(other.pod)
     assert.ok(!machine.exists(other.cgroup))
+  })
+
+  await part('one that is UNKNOWN and whose end takes a while is stopped when it has ended', async () => {
+    const { container, cgroup } = await afterLoss(withoutPipes)
+    const [first = 0] = machine.pids(cgroup)
+    // The first process of a PID namespace cannot end before somebody has taken notice of the end of all others there.
+    const visitor = spawn('nsenter', ['-t', String(first), '-p', 'sh', '-c', 'echo in; exec sleep 3600'])
+    try {
+      await once(visitor.stdout, 'data')
+      visitor.kill('SIGSTOP')
+      const stopping = client.runtime.stopContainer({ containerId: container }).then(() => 'stopped')
+      await eventually('its processes are killed', () => machine.pids(cgroup).length === 0 || undefined)
+      assert.equal(await Promise.race([stopping, delay(300, 'it has not ended yet')]), 'it has not ended yet')
+      visitor.kill('SIGCONT')
+      await stopping
+    } finally {
+      visitor.kill('SIGKILL')
+    }
+    assert.equal((await client.status(container)).exitCode, 137)
+    await client.runtime.removeContainer({ containerId: container })
   })
 
   await part('one whose exit record is damaged runs on', async () => {
