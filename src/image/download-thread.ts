@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { BerthError, type ErrorCode, internal } from '../lib/errors.ts'
+import { workerFile } from '../lib/worker-file.ts'
 import { returnFreeMemory } from '../linux/allocator.ts'
 import type { Descriptor } from './manifest.ts'
 import type { ClientDescription } from './registry/registry-client.ts'
@@ -30,10 +31,7 @@ interface Pending {
   readonly reject: (error: Error) => void
 }
 
-const workerFile = new URL(
-  import.meta.url.endsWith('.ts') ? './download-worker.ts' : './download-worker.js',
-  import.meta.url,
-)
+const program = workerFile('download-worker', import.meta.url)
 
 /** Without work the thread stays for this many milliseconds. */
 const idleTime = 3000
@@ -82,7 +80,7 @@ export class DownloadThread {
       this.#worker.ref()
       return this.#worker
     }
-    const worker = new Worker(workerFile, {
+    const worker = new Worker(program, {
       name: 'berth-download',
       execArgv: [],
       resourceLimits: { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 256 },

@@ -49,6 +49,8 @@ export const failedPrecondition = (message: string, cause?: unknown) =>
 /** A part that Berth depends on (registry, shim, runtime) is not there at the moment; a retry can succeed. */
 export const unavailable = (message: string, cause?: unknown) => new BerthError('unavailable', message, cause)
 
+export const isUnavailable = (error: unknown) => error instanceof BerthError && error.code === 'unavailable'
+
 /** Work did not end in its time. */
 export const deadlineExceeded = (message: string, cause?: unknown) =>
   new BerthError('deadline-exceeded', message, cause)

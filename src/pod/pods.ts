@@ -1,7 +1,6 @@
 import type { Socket } from 'node:net'
 import type { ContainerConfig, LinuxContainerResources, PodSandboxConfig } from '../gen/cri_pb.ts'
-import { failedPrecondition, messageOf } from '../lib/errors.ts'
-import { faultPoint } from '../lib/fault-point.ts'
+import { messageOf } from '../lib/errors.ts'
 import type { ShimClient } from '../shim/client.ts'
 import type { ContainerExit } from '../shim/protocol.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
@@ -26,6 +25,7 @@ import { Reconciler, type Reconciliation } from './reconcile/reconciler.ts'
 import { recover } from './recover.ts'
 import { removeContainer } from './remove-container.ts'
 import { removeSandbox } from './remove-sandbox.ts'
+import { reopenLog } from './reopen-log.ts'
 import { runSandbox } from './run-sandbox.ts'
 import { startContainer } from './start-container.ts'
 import { stopContainer } from './stop-container.ts'
@@ -181,16 +181,8 @@ export class Pods {
     return connectToPort(this.#parts, sandboxId, port, signal)
   }
 
-  /** Goes on in a new log file after the old one was renamed; an error for a container that does not run. */
-  async reopenLog(id: string): Promise<void> {
-    const container = getContainer(this.#parts, id)
-    if (container.state.phase !== 'running') {
-      throw failedPrecondition(`container "${container.id}" is ${container.state.phase}: its log is closed`)
-    }
-    const sandbox = getSandbox(this.#parts, container.sandboxId)
-    const shim = await this.#parts.shims.get(sandbox.shim)
-    faultPoint('reopen-log:asked')
-    await shim.request('reopenLog', { id: container.id })
+  reopenLog(id: string): Promise<void> {
+    return reopenLog(this.#parts, id)
   }
 
   updateContainerResources(id: string, asked: LinuxContainerResources | undefined): Promise<void> {

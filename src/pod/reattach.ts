@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BerthError, messageOf } from '../lib/errors.ts'
+import { isUnavailable, messageOf } from '../lib/errors.ts'
 import type { ExitStatus } from '../linux/reaper.ts'
 import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
@@ -72,7 +72,7 @@ async function reattachAll(parts: PodParts, shimName: string, shim: ShimClient):
     try {
       await reattach(parts, shim, container, known.get(container.id))
     } catch (error) {
-      if (error instanceof BerthError && error.code === 'unavailable') throw error
+      if (isUnavailable(error)) throw error
       all = false
       await giveUp(parts, container, error)
     }

@@ -1,4 +1,4 @@
-import { BerthError, failedPrecondition, messageOf } from '../lib/errors.ts'
+import { failedPrecondition, isUnavailable, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
 import { shortId } from '../lib/ids.ts'
 import type { ShimClient } from '../shim/client.ts'
@@ -90,10 +90,6 @@ export async function finishStart(parts: PodParts, shim: ShimClient, container: 
     if (parts.containers.get(container.id)?.state.phase === 'starting') await parts.cgroups.kill(container.cgroup)
     failed(parts, container, error)
   }
-}
-
-function isUnavailable(error: unknown): boolean {
-  return error instanceof BerthError && error.code === 'unavailable'
 }
 
 /** What is on record as not started does not run: the caller has seen to that. */

@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { BerthError, errnoOf, messageOf, unavailable } from '../lib/errors.ts'
+import { errnoOf, isUnavailable, messageOf, unavailable } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
 import { processesWithArgument } from '../linux/find-processes.ts'
 import { kill } from '../linux/spawn.ts'
@@ -152,7 +152,7 @@ export class ShimPool implements Disposable {
     try {
       return await this.#connect(shim, onClose)
     } catch (error) {
-      const gone = error instanceof BerthError && error.code === 'unavailable'
+      const gone = isUnavailable(error)
       if (!gone && !isAbsent(error)) throw error
       if (gone) this.#log.warn({ shim, error: messageOf(error) }, 'a shim is replaced')
     }
@@ -160,7 +160,7 @@ export class ShimPool implements Disposable {
       return await this.#start(shim, onClose)
     } catch (error) {
       // It was killed before anybody could count on it: those who wait for it need not know.
-      if (!(error instanceof BerthError && error.code === 'unavailable')) throw error
+      if (!isUnavailable(error)) throw error
       this.#log.warn({ shim, error: messageOf(error) }, 'a shim is started again')
       return this.#start(shim, onClose)
     }

@@ -1,19 +1,20 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { failedPrecondition } from '../../lib/errors.ts'
+import { workerFile } from '../../lib/worker-file.ts'
 import { returnFreeMemory } from '../../linux/allocator.ts'
 import type { SavePlan } from './archive.ts'
 
 export type SaveAnswer = { readonly piece: Uint8Array } | { readonly done: true } | { readonly error: string }
 
-const workerFile = new URL(import.meta.url.endsWith('.ts') ? './save-worker.ts' : './save-worker.js', import.meta.url)
+const program = workerFile('save-worker', import.meta.url)
 
 /**
  * The archive of an image in pieces, made in a thread of its own that keeps one piece ahead. Ends the thread when nobody asks
  * any more. Throws `failed-precondition` when a layer is not what it was, and errors of reading.
  */
 export async function* savedArchive(plan: SavePlan): AsyncGenerator<Uint8Array> {
-  const worker = new Worker(workerFile, {
+  const worker = new Worker(program, {
     name: 'berth-save',
     workerData: plan,
     env: {},

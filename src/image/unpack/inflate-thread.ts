@@ -1,12 +1,9 @@
 import { Worker } from 'node:worker_threads'
+import { workerFile } from '../../lib/worker-file.ts'
 import type { GrowingFile } from './growing-file.ts'
 import { PieceRing } from './piece-ring.ts'
 
-/** Beside this file when run from source; beside the bundle, as its own file, in a release. */
-const workerFile = new URL(
-  import.meta.url.endsWith('.ts') ? './inflate-worker.ts' : './inflate-worker.js',
-  import.meta.url,
-)
+const program = workerFile('inflate-worker', import.meta.url)
 
 /** MiB. What is large there is outside of the heap. */
 const workerLimits = { maxYoungGenerationSizeMb: 1, maxOldGenerationSizeMb: 64 }
@@ -27,7 +24,7 @@ export class InflateThread {
   constructor(blob: GrowingFile) {
     const ring = new PieceRing()
     this.ring = ring.shared
-    this.#worker = new Worker(workerFile, {
+    this.#worker = new Worker(program, {
       name: 'berth-inflate',
       env: {},
       execArgv: [],

@@ -2,16 +2,13 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import { internal, operationFailed } from '../../lib/errors.ts'
 import { faultEnvironment } from '../../lib/fault-point.ts'
+import { workerFile } from '../../lib/worker-file.ts'
 import { returnFreeMemory } from '../../linux/allocator.ts'
 import { InflateThread } from './inflate-thread.ts'
 import type { UnpackResult, UnpackTask } from './unpack-layer.ts'
 import type { UnpackRequest } from './unpack-worker.ts'
 
-/** Beside this file when run from source; beside the bundle, as its own file, in a release. */
-const workerFile = new URL(
-  import.meta.url.endsWith('.ts') ? './unpack-worker.ts' : './unpack-worker.js',
-  import.meta.url,
-)
+const program = workerFile('unpack-worker', import.meta.url)
 
 /** An idle worker is kept for this many milliseconds: a pull has many layers, but memory is dear between pulls. */
 const idleTime = 3000
@@ -94,7 +91,7 @@ export class UnpackPool {
   }
 
   #start(): Worker {
-    const worker = new Worker(workerFile, {
+    const worker = new Worker(program, {
       name: 'berth-unpack',
       env: faultEnvironment(),
       execArgv: [],

@@ -246,6 +246,7 @@ export const execStream: Scenario = {
 
 export const reopenLog: Scenario = {
   operation: 'ReopenContainerLog',
+  outlivesShim: true,
   points: ['reopen-log:asked', 'shim-log:opened', 'shim-log:reopened'],
   async prepare(world) {
     const { client } = world

@@ -14,6 +14,8 @@ export interface Scenario {
   readonly points: readonly FaultPointName[]
   /** An NRI plugin is installed. */
   readonly withPlugin?: true
+  /** It succeeds though a shim dies meanwhile. */
+  readonly outlivesShim?: true
   /** Another shim is there afterwards, of which berthd holds other things than of the one before. */
   readonly replacesShim?: true
   /** Victims that make no sense at a point, with the reason. */
