@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { statusError } from '../client/testing/serve.ts'
 import { berth } from './testing/berth.ts'
 import { a1, b2, container, sandbox, setUp, setUpPod } from './testing/set-up.ts'
@@ -294,7 +293,7 @@ test('what kubectl users type: -c for the container, get and describe', async ()
   assert.match((await set.berth('describe', 'pod', 'web')).stderr, /no command describe: berth why tells .*inspectp/)
 })
 
-test('logs: both streams, tail, follow to the end of the container, previous', async () => {
+test('logs: both streams, tail, follow to the end of the container, previous', async (t) => {
   await using set = await setUpPod()
   const path = join(set.logs, 'nginx/0.log')
   const line = (stream: string, text: string) => `2026-01-01T23:00:00.5Z ${stream} F ${text}\n`
@@ -311,8 +310,10 @@ test('logs: both streams, tail, follow to the end of the container, previous', a
   })
   assert.equal((await set.berth('logs', '--since', '30m', 'nginx')).stdout, '')
   assert.equal((await set.berth('logs', '--since', '90m', '--stream', 'stderr', 'nginx')).stderr, 'two\n')
+  const before = set.runtime.statusCalls
   const following = set.berth('logs', '-f', '--tail', '0', 'nginx')
-  await sleep(150)
+  // For its log, before it is opened, and when it is known where to begin.
+  await t.waitFor(() => assert.ok(set.runtime.statusCalls >= before + 3))
   appendFileSync(path, line('stdout', 'four'))
   await set.berth('stop', 'nginx')
   assert.equal((await following).stdout, 'four\n')

@@ -52,12 +52,10 @@ test('the number of a shim that is ending is not given to another', async (t) =>
   const shim = await fakeShim(t, join(folder, '1.sock'))
   await pool.get('1')
   pool.release('b', '1')
-  await delay(50)
-  assert.deepEqual(shim.asked, ['hello', 'shutdown'])
+  await t.waitFor(() => assert.deepEqual(shim.asked, ['hello', 'shutdown']))
   assert.equal(pool.assign('c'), '2')
   shim.end()
-  await delay(50)
-  assert.equal(pool.assign('d'), '1')
+  await t.waitFor(() => assert.equal(pool.assign('d'), '1'))
   assert.deepEqual(lost, [])
 })
 
@@ -87,10 +85,11 @@ test('a shim that is newer than this berthd is refused, in words', async (t) => 
   pool.assign('a')
   const shim = await fakeShim(t, join(folder, '0.sock'), protocolVersion + 1)
   await assert.rejects(pool.get('0'), { code: 'failed-precondition', message: /is of a newer Berth/ })
-  await delay(50)
-  assert.deepEqual(
-    shim.streams.map(({ destroyed }) => destroyed),
-    [true],
+  await t.waitFor(() =>
+    assert.deepEqual(
+      shim.streams.map(({ destroyed }) => destroyed),
+      [true],
+    ),
   )
   assert.deepEqual(lost, [])
 })

@@ -82,7 +82,7 @@ test('a container ends while berthd is away', { timeout }, async (t) => {
   )
   const killed = await client.runContainer(
     pod,
-    client.containerConfig('killed', `${wait}kill -USR1 $$; sleep 9`, { mounts }),
+    client.containerConfig('killed', `${wait}kill -USR1 $$; sleep 1000`, { mounts }),
   )
   for (const container of [failing, killed]) await client.logged(container, 'waiting')
   const { logPath } = await client.status(failing)

@@ -30,6 +30,8 @@ export class FakeRuntime implements AsyncDisposable {
   images: (Partial<Omit<Image, '$typeName' | '$unknown'>> & { id: string })[] = []
   /** The calls that change something, in order: `StartContainer web`. */
   readonly calls: string[] = []
+  /** How often the status of a container was asked for. */
+  statusCalls = 0
   /** The exit code with which a container of this name ends as soon as it starts. */
   readonly exitCodes = new Map<string, number>()
   /** What commands in containers give, by the container's name; 0 for others. */
@@ -200,6 +202,7 @@ export class FakeRuntime implements AsyncDisposable {
             })),
         }),
         containerStatus: ({ containerId }) => {
+          this.statusCalls++
           const { id, config, state, createdAt, startedAt, finishedAt, exitCode, podSandboxId } =
             this.#container(containerId)
           const folder = this.#sandbox(podSandboxId).config.logDirectory
