@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, readdirSync, readFileSync, readSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { processesWithArgument } from './find-processes.ts'
 import { Keeper } from './keeper.ts'
 import { createPipe } from './pipe.ts'
 import { readProcessStat } from './process-stat.ts'
@@ -99,4 +100,17 @@ test('its death is noticed, and another process is not taken for it', async (t) 
   assert.equal(Keeper.find(record), undefined)
   keeper[Symbol.dispose]()
   assert.ok(readProcessStat(dead)?.zombie ?? true)
+})
+
+test('one that cannot be put on record is not left behind', async (t) => {
+  const { record, owner } = place(t)
+  const before = openFiles()
+  assert.throws(() => Keeper.start(join(record, 'nowhere.json'), owner), { code: 'ENOENT' })
+  assert.equal(openFiles(), before)
+  await t.waitFor(() =>
+    assert.deepEqual(
+      processesWithArgument((argument) => argument === owner),
+      [],
+    ),
+  )
 })

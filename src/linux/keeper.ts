@@ -5,7 +5,7 @@ import { copyDescriptor, openPidfd, signalPidfd } from './pidfd.ts'
 import { readProcessStat } from './process-stat.ts'
 import { ReadableWatch } from './readable.ts'
 import { createSocketPair } from './socket-pair.ts'
-import { spawn } from './spawn.ts'
+import { kill, spawn } from './spawn.ts'
 
 const SOL_SOCKET = 1
 /** The same on x86-64 and arm64. */
@@ -63,6 +63,8 @@ export class Keeper implements Disposable {
     size.writeInt32LE(queueBytes)
     libc.setsockopt(send, SOL_SOCKET, SO_SNDBUFFORCE, size, size.length)
     const nothing = openSync('/dev/null', 'w')
+    let pid: number | undefined
+    let keeper: Keeper | undefined
     try {
       const request = {
         file: '/bin/sh',
@@ -71,15 +73,17 @@ export class Keeper implements Disposable {
         cwd: '/',
         newSession: true,
       }
-      const pid = spawn({ ...request, stdin: send, stdout: receive, stderr: nothing })
-      const keeper = new Keeper(record, pid, () => ({ send, receive }))
+      pid = spawn({ ...request, stdin: send, stdout: receive, stderr: nothing })
+      keeper = new Keeper(record, pid, () => ({ send, receive }))
       writeFileSync(`${record}.new`, JSON.stringify({ pid, startTime: readProcessStat(pid)?.startTime }), {
         mode: 0o600,
       })
       renameSync(`${record}.new`, record)
       return keeper
     } catch (error) {
-      for (const fd of [send, receive]) closeSync(fd)
+      if (keeper) keeper[Symbol.dispose]()
+      else for (const fd of [send, receive]) closeSync(fd)
+      if (pid !== undefined) kill(pid, 'SIGKILL')
       throw error
     } finally {
       closeSync(nothing)

@@ -165,6 +165,7 @@ export class PipeHolder implements Disposable {
   #use(keeper: Keeper): void {
     this.#keeper = keeper
     void keeper.ended.then(() => {
+      this.#keeper = undefined
       keeper[Symbol.dispose]()
       if (this.#closed) return
       this.#options.log.warn({}, 'the keeper has ended; another is started')

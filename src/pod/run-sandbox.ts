@@ -121,7 +121,7 @@ async function make(
   const made = Promise.withResolvers<void>()
   const attaching = request && attach(parts, id, request, made.promise)
   const shimReady = parts.shims.get(shim)
-  for (const later of [attaching, shimReady]) later?.catch(() => {})
+  for (const later of [made.promise, attaching, shimReady]) later?.catch(() => {})
   setStage('making its namespaces and files')
   try {
     mkdirSync(layout.folder, { recursive: true, mode: 0o700 })

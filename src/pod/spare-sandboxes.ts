@@ -153,11 +153,13 @@ export class SpareSandboxes {
       } catch (error) {
         // A pod that comes now is told more about it.
         log.info({ error: messageOf(error) }, 'no network could be made ahead of its pod')
-        await network.detach(id).then(
-          () => removeSandboxFolder(layout.sandbox(id)),
-          // It stays on record, and the reconciler sees to it.
-          () => {},
-        )
+        await network
+          .detach(id)
+          .then(() => removeSandboxFolder(layout.sandbox(id)))
+          // What is left of it is the reconciler's.
+          .catch((left) =>
+            log.warn({ sandbox: id, error: messageOf(left) }, 'what was made of it cannot be removed yet'),
+          )
         return false
       }
     })

@@ -1,6 +1,7 @@
 import { closeSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { errnoOf, failedPrecondition, unavailable } from '../lib/errors.ts'
+import { afterSilence } from '../lib/silence.ts'
 import { span } from '../lib/span.ts'
 import { peerPid } from '../linux/peer.ts'
 import { copyDescriptor, openPidfd, signalPidfd } from '../linux/pidfd.ts'
@@ -73,16 +74,17 @@ export class ShimClient implements Disposable {
   }
 
   async #greet(): Promise<void> {
-    const late = AbortSignal.timeout(helloPatience)
+    const late = new AbortController()
+    using _ = afterSilence(helloPatience, () => late.abort())
     try {
-      const { version } = await this.request('hello', { version: protocolVersion }, late)
+      const { version } = await this.request('hello', { version: protocolVersion }, late.signal)
       if (version > protocolVersion) {
         throw failedPrecondition(
           `the shim with pid ${this.pid} is of a newer Berth: it speaks version ${version} of the protocol, this berthd ${protocolVersion}; run the newer berthd again, or remove the shim's pods with it before going back`,
         )
       }
     } catch (error) {
-      if (!late.aborted) throw error
+      if (!late.signal.aborted) throw error
       this.kill()
       throw unavailable(`the shim with pid ${this.pid} did not answer within ${helloPatience / 1000} s; it was killed`)
     }

@@ -23,12 +23,12 @@ export class EarlyRuntime implements Disposable {
   constructor(runtime: OciRuntime, request: BeginRequest) {
     this.#bundle = request.bundle
     const pipe = configIn(request.bundle)
-    mkdirSync(bundleIn(request.bundle), { mode: 0o700 })
+    mkdirSync(earlyBundle(request.bundle), { mode: 0o700 })
     makeFifo(pipe)
     // Also for reading: the runtime, which opens it for reading alone, then never waits for a writer.
     this.#config = openFifoForBoth(pipe)
     try {
-      this.#run = runtime.begin({ ...request, bundle: bundleIn(request.bundle) })
+      this.#run = runtime.begin({ ...request, bundle: earlyBundle(request.bundle) })
     } catch (error) {
       this.#close()
       throw error
@@ -60,7 +60,7 @@ export class EarlyRuntime implements Disposable {
     if (this.#config === undefined) return
     if (!this.#hasEnded) kill(-this.#run.runtimePid, 'SIGKILL')
     this.#close()
-    rmSync(bundleIn(this.#bundle), { recursive: true, force: true })
+    rmSync(earlyBundle(this.#bundle), { recursive: true, force: true })
   }
 
   #close(): void {
@@ -69,10 +69,11 @@ export class EarlyRuntime implements Disposable {
   }
 }
 
-function bundleIn(bundle: string): string {
+/** The bundle of an early runtime, in that of its container. */
+export function earlyBundle(bundle: string): string {
   return join(bundle, 'runtime')
 }
 
 function configIn(bundle: string): string {
-  return join(bundleIn(bundle), 'config.json')
+  return join(earlyBundle(bundle), 'config.json')
 }

@@ -26,14 +26,16 @@ export async function startShim(request: ShimProcessRequest): Promise<number> {
   const ready = createPipe()
   using pipe = disposableSocket(ready.read)
   const pid = spawnShim(request, ready.write)
-  const late = setTimeout(() => kill(pid, 'SIGKILL'), startPatience)
+  let end = 'died at its start'
+  const late = setTimeout(() => {
+    end = `did not listen within ${startPatience / 1000} s and was killed`
+    kill(pid, 'SIGKILL')
+  }, startPatience)
   try {
     faultPoint('shim-process:spawned')
     await new Promise<void>((resolve, reject) => {
       pipe.socket.once('data', () => resolve())
-      pipe.socket.once('end', () =>
-        reject(unavailable(`the berth-shim process ${pid} died at its start; see ${request.log}`)),
-      )
+      pipe.socket.once('end', () => reject(unavailable(`the berth-shim process ${pid} ${end}; see ${request.log}`)))
     })
   } finally {
     clearTimeout(late)

@@ -1,8 +1,10 @@
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { errnoOf } from '../lib/errors.ts'
+import { processesWithArgument } from '../linux/find-processes.ts'
 import { readProcessStat } from '../linux/process-stat.ts'
 import { kill } from '../linux/spawn.ts'
+import { earlyBundle } from './early-runtime.ts'
 
 /**
  * Which process of the OCI runtime is starting a container, on record in its bundle while it does: when its shim dies, the
@@ -33,20 +35,11 @@ export function killStartingRuntime(bundle: string): void {
   if (pid !== undefined) kill(-pid, 'SIGKILL')
 }
 
-/** The process that leads a session of its own and has the bundle among its arguments. */
+/** The process that leads a session of its own and has the bundle among its arguments, or the one in it of an early runtime. */
 function findRuntime(bundle: string): number | undefined {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map(Number)
-    .find((pid) => argumentsOf(pid).includes(bundle) && readProcessStat(pid)?.session === pid)
-}
-
-function argumentsOf(pid: number): string[] {
-  try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-  } catch {
-    return []
-  }
+  const bundles = new Set([bundle, earlyBundle(bundle)])
+  const found = processesWithArgument((argument) => bundles.has(argument))
+  return found.find(({ pid }) => readProcessStat(pid)?.session === pid)?.pid
 }
 
 function read(bundle: string): { readonly pid: number; readonly startTime: string } | undefined {

@@ -50,9 +50,10 @@ export async function killUntilEmpty(
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 100)) {
     if (list().length === 0) return
     strike()
-    if (performance.now() > end) {
+    const left = performance.now() > end ? list() : []
+    if (left.length > 0) {
       throw deadlineExceeded(
-        `processes ${list().join(', ')} of cgroup ${path} are still there ${timeoutMs / 1000} s after SIGKILL; ` +
+        `processes ${left.join(', ')} of cgroup ${path} are still there ${timeoutMs / 1000} s after SIGKILL; ` +
           'they hang in the kernel (state D: a lost disk or NFS server?)',
       )
     }
