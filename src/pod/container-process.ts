@@ -1,8 +1,10 @@
 import { closeSync } from 'node:fs'
 import { openPidfdIfThere } from '../linux/pidfd.ts'
 import { isEnding, startOfProcess } from '../linux/process-stat.ts'
-import { processEnd } from '../linux/watch-process.ts'
+import type { ExitStatus } from '../linux/reaper.ts'
+import { processEnd, watchProcess } from '../linux/watch-process.ts'
 import type { ContainerRecord } from '../state/container-record.ts'
+import { readEnding, writeEnding } from './ending.ts'
 import type { PodParts } from './parts.ts'
 
 /**
@@ -39,4 +41,23 @@ export async function firstProcessEnd(
   } finally {
     closeSync(pidfd)
   }
+}
+
+/**
+ * Waits for the first process of a container in the place of its shim: how it ended, undefined when nobody can tell or `signal`
+ * gives the waiting up. The kernel tells it once, and whoever asked may die before it has made use of it: it is kept.
+ */
+export async function firstProcessStatus(
+  parts: PodParts,
+  container: ContainerRecord,
+  process: { readonly pid: number; readonly startedAt: bigint },
+  signal: AbortSignal,
+): Promise<ExitStatus | undefined> {
+  const { bundle } = parts.layout.container(container.id)
+  const known = readEnding(bundle)
+  if (known) return known
+  const isStill = () => isFirstProcess(parts, container, process)
+  const status = await watchProcess(parts.reaper, process.pid, isStill, parts.pipes.process(container.id), signal)
+  if (status) writeEnding(bundle, status)
+  return status
 }

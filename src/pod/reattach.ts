@@ -2,8 +2,6 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { isUnavailable, messageOf } from '../lib/errors.ts'
-import type { ExitStatus } from '../linux/reaper.ts'
-import { watchProcess } from '../linux/watch-process.ts'
 import type { ShimClient } from '../shim/client.ts'
 import { readExitRecord } from '../shim/exit-record.ts'
 import type { SupervisedContainer } from '../shim/protocol.ts'
@@ -13,8 +11,7 @@ import { endInterruptedCheckpoint } from './checkpoint/checkpoint-container.ts'
 import { clearRuntime } from './clear-runtime.ts'
 import { containerExited } from './container-exited.ts'
 import { recordEvent } from './container-events.ts'
-import { isFirstProcess } from './container-process.ts'
-import { readEnding, writeEnding } from './ending.ts'
+import { firstProcessStatus } from './container-process.ts'
 import { getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { finishStart, holdEndingStdin, holdTerminal, launchOf } from './start-container.ts'
@@ -168,8 +165,7 @@ function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pi
   watched.set(shim, ids.add(id))
   const shimGone = new AbortController()
   void shim.closed.then(() => shimGone.abort())
-  const isStill = () => isFirstProcess(parts, container, { pid, startedAt })
-  endOf(parts, id, pid, isStill, shimGone.signal)
+  firstProcessStatus(parts, container, { pid, startedAt }, shimGone.signal)
     .then(async (status) => {
       if (shimGone.signal.aborted) return
       await shim.request('exited', { id, ...(status ?? { exitCode: 255, signal: 0, lost: true }) })
@@ -178,20 +174,4 @@ function watch(parts: PodParts, shim: ShimClient, container: ContainerRecord, pi
       parts.log.warn({ container: id, error: messageOf(error) }, 'the end of a container cannot be recorded yet'),
     )
     .finally(() => ids.delete(id))
-}
-
-/** How it ended is told by the kernel once: the shim may die before it is told, and another watch follows. */
-async function endOf(
-  parts: PodParts,
-  id: string,
-  pid: number,
-  isStill: () => boolean,
-  signal: AbortSignal,
-): Promise<ExitStatus | undefined> {
-  const { bundle } = parts.layout.container(id)
-  const known = readEnding(bundle)
-  if (known) return known
-  const status = await watchProcess(parts.reaper, pid, isStill, parts.pipes.process(id), signal)
-  if (status) writeEnding(bundle, status)
-  return status
 }

@@ -34,12 +34,13 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
       if (sandbox.state.phase !== 'ready') {
         throw failedPrecondition(`sandbox "${sandbox.id}" is ${sandbox.state.phase}: its containers cannot be started`)
       }
-      recordEvent(parts, container.id, { type: 'start' })
-      setStage('asking NRI plugins')
-      await askPlugins(parts, container)
-      setStage('waiting for the OCI runtime')
+      // Before it is on record: whoever takes up its shim's containers leaves this one to us.
       parts.repeatableStarts.add(container.id)
       try {
+        recordEvent(parts, container.id, { type: 'start' })
+        setStage('asking NRI plugins')
+        await askPlugins(parts, container)
+        setStage('waiting for the OCI runtime')
         await finishStart(parts, shim, container)
       } catch (error) {
         if (!isUnavailable(error)) throw error

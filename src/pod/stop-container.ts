@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { BerthError, deadlineExceeded, messageOf } from '../lib/errors.ts'
 import { faultPoint } from '../lib/fault-point.ts'
+import { afterSilence } from '../lib/silence.ts'
 import { signalNumber } from '../linux/pidfd.ts'
 import { isEnding } from '../linux/process-stat.ts'
 import { OciRuntime } from '../oci/runtime.ts'
@@ -14,6 +15,7 @@ import { firstProcessEnd } from './container-process.ts'
 import { getContainer, getSandbox } from './lookup.ts'
 import type { PodParts } from './parts.ts'
 import { signalContainer } from './signal-container.ts'
+import { recordUnwatchedEnd } from './unwatched-end.ts'
 
 /** How long a killed container may take to vanish, in milliseconds, before the call gives up (it may be retried). */
 const killPatience = 30_000
@@ -81,16 +83,24 @@ async function stop(
   await settleStart(parts, id, killNow)
   const ended = exitOnRecord(parts, id)
   if (!ended) return
-  if (timeoutSeconds > 0) {
-    const { stopSignal } = getContainer(parts, id)
-    setStage(`waiting for it to end after ${stopSignal}; it is killed after ${timeoutSeconds} s at the latest`)
-    await Promise.race([sendStopSignal(parts, getContainer(parts, id), killNow), ended])
-    faultPoint('stop-container:signalled')
-    if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
+  let isKilled = false
+  const over = new AbortController()
+  void recordUnwatchedEnd(parts, id, () => isKilled, over.signal)
+  try {
+    if (timeoutSeconds > 0) {
+      const { stopSignal } = getContainer(parts, id)
+      setStage(`waiting for it to end after ${stopSignal}; it is killed after ${timeoutSeconds} s at the latest`)
+      await Promise.race([sendStopSignal(parts, getContainer(parts, id), killNow), ended])
+      faultPoint('stop-container:signalled')
+      if ((await Promise.race([ended.then(() => 'ended'), killNow.then(() => 'kill')])) === 'ended') return
+    }
+    isKilled = true
+    setStage('waiting for its processes to be gone after SIGKILL')
+    await killContainer(parts, id, ended)
+    faultPoint('stop-container:ended')
+  } finally {
+    over.abort()
   }
-  setStage('waiting for its processes to be gone after SIGKILL')
-  await killContainer(parts, id, ended)
-  faultPoint('stop-container:ended')
 }
 
 /**
@@ -122,9 +132,12 @@ async function sendStopSignal(parts: PodParts, container: ContainerRecord, killN
 async function settleStart(parts: PodParts, id: string, killNow: Promise<void>): Promise<void> {
   const isStarting = () => parts.containers.get(id)?.state.phase === 'starting'
   if (!isStarting()) return
-  const settled = parts.operations.join('StartContainer', id).then(() => 'settled')
-  if ((await Promise.race([settled, killNow.then(() => 'kill')])) === 'settled' && !isStarting()) return
-  await killNow
+  const kill = new AbortController()
+  const killing = killNow.then(() => kill.abort())
+  await Promise.race([parts.operations.join('StartContainer', id), killing])
+  // One that an earlier berthd asked for goes on without being an operation of this one.
+  while (isStarting() && !kill.signal.aborted) await Promise.race([delay(20), killing])
+  if (!isStarting()) return
   const container = getContainer(parts, id)
   killStartingRuntime(parts.layout.container(id).bundle)
   await parts.cgroups.kill(container.cgroup)
@@ -143,7 +156,7 @@ function exitOnRecord(parts: PodParts, id: string): Promise<void> | undefined {
 
 /**
  * Kills the container by its cgroup and its pidfd, which needs nobody's cooperation, and waits for its exit. If its shim does
- * not tell in time once the process is gone, or nobody can, the exit is recorded without it.
+ * not tell in time once the process is gone, the exit is recorded without it.
  */
 async function killContainer(parts: PodParts, id: string, ended: Promise<void>): Promise<void> {
   const container = getContainer(parts, id)
@@ -155,8 +168,7 @@ async function killContainer(parts: PodParts, id: string, ended: Promise<void>):
   try {
     const gone = firstProcessEnd(parts, container, giveUp.signal)
     if (!(await settlesWithin(Promise.race([ended, gone]), killPatience))) throw stillThere(container)
-    const patience = container.state.phase === 'unknown' ? 0 : verdictPatience
-    if (!(await settlesWithin(ended, patience))) recordKilled(parts, container)
+    if (!(await settlesWithin(ended, verdictPatience))) recordKilled(parts, container)
   } finally {
     giveUp.abort()
   }
@@ -178,12 +190,8 @@ function noteKill(parts: PodParts, { id, state, cgroup }: ContainerRecord): void
 
 async function settlesWithin(event: Promise<void>, ms: number): Promise<boolean> {
   const { promise: late, resolve } = Promise.withResolvers<boolean>()
-  const timer = setTimeout(resolve, ms, false)
-  try {
-    return await Promise.race([event.then(() => true), late])
-  } finally {
-    clearTimeout(timer)
-  }
+  using _ = afterSilence(ms, () => resolve(false))
+  return await Promise.race([event.then(() => true), late])
 }
 
 /** Everything of the container was killed, and nobody tells its exit: its own record of it, or else the kill. */

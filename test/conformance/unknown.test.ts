@@ -8,6 +8,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { ContainerState } from '../../src/gen/cri_pb.ts'
 import { detectCgroups } from '../../src/linux/cgroup/cgroups.ts'
 import { conformance } from '../harness/conformance.ts'
+import { assertEndedWith } from '../harness/ended-with.ts'
 import { eventually } from '../harness/eventually.ts'
 
 /*
@@ -20,12 +21,11 @@ test('containers of which nobody knows any more', { timeout: 120_000 }, async (t
   const machine = detectCgroups()
   const bundleOf = (id: string) => join(berthd.place.state, 'containers', id)
   /** A running container of whose bundle something goes wrong while berthd is away. */
-  const afterLoss = async (spoil: (bundle: string) => void) => {
+  const afterLoss = async (spoil: (bundle: string) => void, onTerm = '') => {
     const pod = await client.runSandbox(client.sandboxConfig('lost'))
-    const container = await client.runContainer(
-      pod,
-      client.containerConfig('c', "trap '' TERM; while :; do sleep 1; done"),
-    )
+    const script = `trap '${onTerm}' TERM; echo ready; while :; do sleep 0.1; done`
+    const container = await client.runContainer(pod, client.containerConfig('c', script))
+    await client.logged(container, 'ready')
     const { info } = await client.runtime.containerStatus({ containerId: container, verbose: true })
     const { cgroup } = JSON.parse(info.info ?? '{}') as { cgroup: string }
     await berthd.stop()
@@ -92,6 +92,15 @@ test('containers of which nobody knows any more', { timeout: 120_000 }, async (t
       visitor.kill('SIGKILL')
     }
     assert.equal((await client.status(container)).exitCode, 137)
+    await client.runtime.removeContainer({ containerId: container })
+  })
+
+  await part('one that is UNKNOWN and ends at its stop signal is not waited for any longer', async () => {
+    const { container, cgroup } = await afterLoss(withoutPipes, 'exit 7')
+    assert.equal((await client.status(container)).state, ContainerState.CONTAINER_UNKNOWN)
+    await client.runtime.stopContainer({ containerId: container, timeout: 100n })
+    assertEndedWith(7, await client.status(container))
+    assert.deepEqual(machine.pids(cgroup), [])
     await client.runtime.removeContainer({ containerId: container })
   })
 

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
-import { release } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Berthd } from '../harness/berthd.ts'
 import { assertCounted, printNumbers } from '../harness/counting.ts'
+import { assertEndedWith } from '../harness/ended-with.ts'
 import { eventually } from '../harness/eventually.ts'
 import { PodClient } from '../harness/pod.ts'
 import { DockerRegistry } from '../registry/docker-registry.ts'
@@ -24,15 +24,6 @@ const seconds = Number(process.env.BERTH_LOG_SECONDS ?? 0)
 /** How often something is killed, at least. */
 const kills = 9
 const containersPerPod = 10
-
-/** Before Linux 6.15 nobody can tell how a process ended whose parent is gone. */
-const [major = 0, minor = 0] = release().split('.').map(Number)
-const kernelTells = major > 6 || (major === 6 && minor >= 15)
-
-function assertEndedWith(code: number, status: { readonly exitCode: number; readonly reason: string }): void {
-  const isHonest = !kernelTells && status.exitCode === 255 && status.reason === 'Unknown'
-  assert.ok(isHonest || status.exitCode === code, `${status.exitCode} ${status.reason}`)
-}
 
 async function setUp(t: TestContext): Promise<{ berthd: Berthd; client: PodClient; folder: string }> {
   const berthd = await Berthd.start(t, {

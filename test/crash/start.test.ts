@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
-import { ContainerState } from '../../src/gen/cri_pb.ts'
+import { ContainerState, Signal } from '../../src/gen/cri_pb.ts'
 import { Berthd } from '../harness/berthd.ts'
 import { eventually } from '../harness/eventually.ts'
 import { PodClient } from '../harness/pod.ts'
@@ -21,7 +21,7 @@ after(() => registry.stop())
 const options = { timeout: 60_000 }
 
 /** A berthd whose OCI runtime waits before each `run` while a file is there, and a pod with a created container. */
-async function hangingStart(t: TestContext) {
+async function hangingStart(t: TestContext, stopSignal: Signal = Signal.RUNTIME_DEFAULT) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-runtime-'))
   t.after(() => rmSync(folder, { recursive: true }))
   const runc = ['/usr/sbin/runc', '/usr/bin/runc'].find(existsSync) ?? assert.fail('no runc')
@@ -38,8 +38,8 @@ async function hangingStart(t: TestContext) {
   await client.pull()
   const empty = berthd.snapshot()
   const pod = await client.runSandbox(client.sandboxConfig('starting'))
-  const config = client.containerConfig('c', 'echo started; trap "exit 4" TERM; while :; do sleep 0.05; done')
-  const container = await client.createContainer(pod, config)
+  const command = 'echo started; trap "exit 4" TERM; while :; do sleep 0.05; done'
+  const container = await client.createContainer(pod, client.containerConfig('c', command, { stopSignal }))
   return {
     berthd,
     client,
@@ -76,6 +76,27 @@ test('berthd is killed: the start goes on, and the new one sees it through', opt
   })
   await client.runtime.stopContainer({ containerId: container, timeout: 10n })
   assert.equal((await client.status(container)).exitCode, 4)
+  await end()
+})
+
+test('berthd is killed, and the start comes to its end while the new one is to stop it', options, async (t) => {
+  // The first process of a PID namespace gets no other signal before it has a handler for it.
+  const { berthd, client, container, begin, letGo, end } = await hangingStart(t, Signal.SIGKILL)
+  const { outcome } = await begin()
+  await berthd.kill9()
+  await outcome
+  await berthd.start()
+  client.reconnect()
+  const stopping = client.runtime.stopContainer({ containerId: container, timeout: 1000n })
+  const stop = await eventually('the stop waits', async () => {
+    const { info } = await client.runtime.status({ verbose: true })
+    const { operations } = JSON.parse(info.info ?? '') as { operations: { name: string; stage: string }[] }
+    return operations.find(({ name }) => name === 'StopContainer')
+  })
+  assert.equal(stop.stage, 'waiting for its start to end')
+  letGo()
+  await stopping
+  assert.equal((await client.status(container)).exitCode, 137)
   await end()
 })
 
