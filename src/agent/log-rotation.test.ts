@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { appendFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
@@ -52,4 +52,31 @@ test('a log that the runtime cannot open anew stays as it was', async () => {
   set.time.advance(10_000)
   await set.seen('it is told', () => set.notes.some((note) => note.endsWith('0.log cannot be rotated: no space')))
   assert.deepEqual(files(), ['0.log'])
+})
+
+test('a log that the runtime has opened anew is not replaced by the old one when its answer is lost', async () => {
+  let path = ''
+  const { set, log, files } = await withLog({
+    runtime: {
+      reopenContainerLog: () => {
+        writeFileSync(path, 'new')
+        throw statusError('UNAVAILABLE', 'the connection is gone')
+      },
+    },
+  })
+  await using _ = set
+  path = log
+  writeFileSync(log, 'x'.repeat(1001))
+  set.time.advance(10_000)
+  await set.seen('it is told', () => set.notes.some((note) => note.includes('cannot be rotated')))
+  assert.equal(files().length, 2)
+  assert.equal(readFileSync(log, 'utf8'), 'new')
+})
+
+test('a log that is missing is made again', async () => {
+  const { set, log } = await withLog()
+  await using _ = set
+  rmSync(log)
+  set.time.advance(10_000)
+  await set.seen('it is opened', () => set.runtime.calls.includes('ReopenContainerLog main'))
 })

@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { createReadStream, createWriteStream, existsSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { createGzip } from 'node:zlib'
@@ -17,8 +17,8 @@ export const defaultLogLimits: LogLimits = { maxBytes: 10 << 20, maxFiles: 5 }
 
 /**
  * Puts the logs of running containers aside that are too long, as the kubelet does: `0.log` becomes `0.log.<time>`,
- * older ones
- * are compressed, the oldest removed. What cannot be rotated is told, and goes on as it is.
+ * older ones are compressed, the oldest removed. What cannot be rotated is told, and goes on as it is. A log that is missing
+ * is made again.
  */
 export async function rotateLogs(
   access: Access,
@@ -28,10 +28,12 @@ export async function rotateLogs(
 ): Promise<void> {
   for (const container of containers) {
     if (container.state !== 'running' || container.logPath === '') continue
-    const size = statSync(container.logPath, { throwIfNoEntry: false })?.size ?? 0
-    if (size <= limits.maxBytes) continue
+    const size = statSync(container.logPath, { throwIfNoEntry: false })?.size
+    if (size !== undefined && size <= limits.maxBytes) continue
     try {
-      await rotate(access, container, limits, now)
+      if (size !== undefined) await rotate(access, container, limits, now)
+      // An agent that was killed between the two steps has left none.
+      else await access.cri.runtime.reopenContainerLog({ containerId: container.id }, access.work)
     } catch (error) {
       access.note(`the log ${container.logPath} cannot be rotated: ${wordsOf(error)}`)
     }
@@ -59,7 +61,8 @@ async function rotate(
   try {
     await cri.runtime.reopenContainerLog({ containerId }, work)
   } catch (error) {
-    if (maxFiles >= 2) renameSync(aside, logPath)
+    // Its answer may be what is missing.
+    if (maxFiles >= 2 && !existsSync(logPath)) renameSync(aside, logPath)
     throw error
   }
 }

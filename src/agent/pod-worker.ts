@@ -98,7 +98,7 @@ export class PodWorker {
   }
 
   async run(): Promise<void> {
-    const { time, resyncMs } = this.#parts
+    const { time } = this.#parts
     while (!this.#stopped.signal.aborted) {
       this.#news = new AbortController()
       const wakeAt = (await this.#round()) ?? Number.POSITIVE_INFINITY
@@ -106,7 +106,7 @@ export class PodWorker {
       if (this.#news.signal.aborted) continue
       this.#isIdle = true
       for (const resolve of this.#waiting.splice(0)) resolve()
-      await time.wait(Math.min(resyncMs, Math.max(0, wakeAt - time.now())), this.#news.signal)
+      await time.wait(Math.min(this.#parts.resyncMs, Math.max(0, wakeAt - time.now())), this.#news.signal)
       this.#isIdle = false
     }
     this.#prober[Symbol.dispose]()
