@@ -60,9 +60,9 @@ export function createAdminServer(services: {
     'GET /v1/operations': async () => ({ operations: services.pods.operations() }),
   }
   return createServer(async (request, response) => {
-    const url = new URL(request.url ?? '/', 'http://admin')
-    const name = `${request.method} ${url.pathname}`
     try {
+      const url = urlOf(request)
+      const name = `${request.method} ${url.pathname}`
       if (!Object.hasOwn(routes, name)) throw notFound('admin call', name)
       const body = await routes[name]?.(request, response, url.searchParams)
       if (!response.headersSent) answer(response, 200, body)
@@ -74,6 +74,11 @@ export function createAdminServer(services: {
       answer(response, status, { error: { code, message: messageOf(error) } })
     }
   })
+}
+
+function urlOf({ url = '/' }: IncomingMessage): URL {
+  if (!URL.canParse(url, 'http://admin')) throw invalidArgument(`"${url}" is no path of a URL`)
+  return new URL(url, 'http://admin')
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {

@@ -79,7 +79,7 @@ try {
     manager.stopping()
     manager[Symbol.dispose]()
     watch[Symbol.dispose]()
-    await daemon.close()
+    await daemon.close().catch((error) => log.error({ error: messageOf(error) }, 'not all could be closed'))
     process.exit(0)
   }
   process.once('SIGTERM', stop).once('SIGINT', stop)

@@ -1,6 +1,10 @@
 import { messageOf } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { afterSilence } from '../lib/silence.ts'
 import { sendDatagram } from '../linux/datagram.ts'
+
+/** After how long, at the latest, an API that has not answered is asked again, in milliseconds: it may still be told in time. */
+const soonMs = 500
 
 /** Says `text` to the service manager: lines of `NAME=value` (sd_notify(3)). */
 type Notify = (text: string) => void
@@ -15,6 +19,7 @@ export class ServiceManager implements Disposable {
   /** How often the manager wants to hear that all is well, in milliseconds. */
   readonly #watchdogMs: number | undefined
   #watchdog: NodeJS.Timeout | undefined
+  #isClosed = false
 
   /** Takes what it needs out of the environment: no child is to speak in berthd's name. */
   static of(environment: NodeJS.ProcessEnv, log: Logger): ServiceManager {
@@ -38,20 +43,27 @@ export class ServiceManager implements Disposable {
   ready(check: (signal: AbortSignal) => Promise<void>): void {
     this.#say('READY=1\nSTATUS=serving CRI')
     if (this.#watchdogMs === undefined || !this.#notify) return
-    const everyMs = this.#watchdogMs / 3
+    const everyMs = Math.floor(this.#watchdogMs / 3)
     const round = async () => {
-      try {
-        await check(AbortSignal.timeout(everyMs))
-        this.#say('WATCHDOG=1')
-      } catch (error) {
-        this.#log.error(
-          { error: messageOf(error) },
-          'the API does not answer; the service manager is not told that all is well',
-        )
-      }
-      this.#watchdog = setTimeout(round, everyMs).unref()
+      const answers = await this.#answers(check, everyMs)
+      if (this.#isClosed) return
+      if (answers) this.#say('WATCHDOG=1')
+      this.#watchdog = setTimeout(round, answers ? everyMs : Math.min(everyMs, soonMs)).unref()
     }
     void round()
+  }
+
+  async #answers(check: (signal: AbortSignal) => Promise<void>, patienceMs: number): Promise<boolean> {
+    const late = new AbortController()
+    using _ = afterSilence(patienceMs, () => late.abort(new Error(`no answer within ${patienceMs} ms`)))
+    try {
+      await check(late.signal)
+      return true
+    } catch (error) {
+      const problem = 'the API does not answer; the service manager is not told that all is well'
+      if (!this.#isClosed) this.#log.error({ error: messageOf(error) }, problem)
+      return false
+    }
   }
 
   /** berthd ends; its pods run on. */
@@ -60,6 +72,7 @@ export class ServiceManager implements Disposable {
   }
 
   [Symbol.dispose](): void {
+    this.#isClosed = true
     clearTimeout(this.#watchdog)
     this.#watchdog = undefined
   }
