@@ -23,6 +23,7 @@ import {
 } from '../gen/nri_pb.ts'
 import { failedPrecondition, messageOf, operationFailed, unavailable } from '../lib/errors.ts'
 import type { Logger } from '../lib/log.ts'
+import { afterSilence } from '../lib/silence.ts'
 import { allEvents, eventBit, eventNames } from './events.ts'
 import { checkPluginName, type PluginName } from './plugin-name.ts'
 import { syncMessages } from './sync-messages.ts'
@@ -116,14 +117,10 @@ export class Plugin {
   /** Waits for it to register and configures it. Throws, and disconnects it, when it does not do its part. */
   async begin(config: string): Promise<void> {
     const { registrationTimeoutMs, requestTimeoutMs, version } = this.#settings
-    const late = setTimeout(
-      () => this.close(`it has not registered within ${registrationTimeoutMs} ms`),
-      registrationTimeoutMs,
-    )
-    try {
+    {
+      const reason = `it has not registered within ${registrationTimeoutMs} ms`
+      using _ = afterSilence(registrationTimeoutMs, () => this.close(reason))
       await this.#registered.promise
-    } finally {
-      clearTimeout(late)
     }
     const request = {
       config,

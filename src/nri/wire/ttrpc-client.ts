@@ -8,6 +8,7 @@ import {
   toBinary,
 } from '@bufbuild/protobuf'
 import { RequestSchema, type Response, ResponseSchema } from '../../gen/ttrpc_pb.ts'
+import { afterSilence } from '../../lib/silence.ts'
 import { FrameReader } from './frame-reader.ts'
 import { maxMessage, messageType, readTtrpcHeader, ttrpcMessage, ttrpcShape } from './ttrpc-frame.ts'
 
@@ -68,12 +69,12 @@ export class TtrpcClient {
     const call = this.#next
     this.#next += 2
     const { promise, resolve } = Promise.withResolvers<Answer<Uint8Array>>()
-    const late = setTimeout(() => {
+    const late = afterSilence(timeoutMs, () => {
       this.#calls.delete(call)
       resolve({ kind: 'lost', reason: `it has not answered ${method} for ${timeoutMs} ms` })
-    }, timeoutMs)
+    })
     this.#calls.set(call, (answer) => {
-      clearTimeout(late)
+      late[Symbol.dispose]()
       resolve(answer)
     })
     this.#send(ttrpcMessage(call, messageType.request, body))

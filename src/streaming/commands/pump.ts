@@ -1,4 +1,5 @@
 import type { Readable, Writable } from 'node:stream'
+import { afterSilence } from '../../lib/silence.ts'
 import { bytesPassed } from './young-garbage.ts'
 
 /**
@@ -9,7 +10,7 @@ export class Pump {
   readonly #to: Writable
   readonly #done = Promise.withResolvers<void>()
   #moved = false
-  #watch: NodeJS.Timeout | undefined
+  #quiet: Disposable | undefined
 
   constructor(from: Readable, to: Writable) {
     this.#from = from
@@ -32,11 +33,13 @@ export class Pump {
    * ended, and somebody else, such as a background process of a command, keeps the pipe open.
    */
   endWhenQuiet(quietMs: number): void {
-    this.#moved = false
-    this.#watch ??= setInterval(() => {
-      if (!this.#moved && !this.#to.writableNeedDrain) this.#stop()
+    const look = () => {
+      if (!this.#moved && !this.#to.writableNeedDrain) return this.#stop()
       this.#moved = false
-    }, quietMs)
+      this.#quiet = afterSilence(quietMs, look)
+    }
+    this.#moved = false
+    this.#quiet ??= afterSilence(quietMs, look)
   }
 
   readonly #onData = (chunk: Uint8Array) => {
@@ -45,7 +48,7 @@ export class Pump {
   }
 
   readonly #stop = () => {
-    clearInterval(this.#watch)
+    this.#quiet?.[Symbol.dispose]()
     this.#from.unpipe(this.#to)
     this.#from.off('data', this.#onData)
     this.#done.resolve()
