@@ -197,7 +197,13 @@ export class Images implements AsyncDisposable {
     const found = statSync(path, { throwIfNoEntry: false })
     if (!found) throw unusableImage(path, 'there is no such file or folder')
     if (found.isDirectory()) return this.#loadFolder(path, path, name)
-    return await this.loadTar(createReadStream(path, { highWaterMark: 256 * 1024 }), path, name)
+    const tar = createReadStream(path, { highWaterMark: 256 * 1024 })
+    try {
+      return await this.loadTar(tar, path, name)
+    } finally {
+      // When it is broken, not all of it was read.
+      tar.destroy()
+    }
   }
 
   /** As {@link load}, a tar that comes as a stream; `what` stands for it in messages. */

@@ -73,10 +73,23 @@ export class UnpackPool {
   }
 
   #dispatch(): void {
-    while (this.#queue.length > 0) {
-      const worker = this.#takeIdle() ?? (this.#workers.size < this.#size ? this.#start() : undefined)
-      if (!worker) return
-      this.#give(worker, this.#queue.shift() as Waiting)
+    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
+      const worker = this.#takeIdle() ?? this.#startFor(next)
+      if (worker === 'none') return
+      this.#queue.shift()
+      if (worker !== 'failed') this.#give(worker, next)
+    }
+  }
+
+  #startFor({ reject }: Waiting): Worker | 'none' | 'failed' {
+    if (this.#workers.size >= this.#size) return 'none'
+    try {
+      return this.#start()
+    } catch (error) {
+      reject(
+        internal('no thread can be started to unpack a layer; does a limit of processes or memory forbid it?', error),
+      )
+      return 'failed'
     }
   }
 
@@ -110,8 +123,8 @@ export class UnpackPool {
   }
 
   #give(worker: Worker, { task, resolve, reject }: Waiting): void {
-    this.#underWay++
     const inflater = this.#inflaterFor(task)
+    this.#underWay++
     const done = () => {
       worker.off('message', onMessage).off('error', onError).off('exit', onExit)
       this.#underWay--
@@ -142,7 +155,13 @@ export class UnpackPool {
    */
   #inflaterFor(task: UnpackTask): InflateThread | undefined {
     if ('path' in task || task.expectedBytes < worthAThread) return undefined
-    return this.#underWay + this.#queue.length < this.#cpus ? new InflateThread(task.blob) : undefined
+    if (this.#underWay + 1 + this.#queue.length >= this.#cpus) return undefined
+    try {
+      return new InflateThread(task.blob)
+    } catch {
+      // There may be no more threads: one is enough.
+      return undefined
+    }
   }
 
   #rest(worker: Worker): void {
