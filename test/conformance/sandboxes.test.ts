@@ -156,11 +156,17 @@ test('sandboxes, as the kubelet relies on them', { timeout: 240_000 }, async (t)
   })
 
   await part('a failed creation leaves nothing, and the same attempt can be asked for again', async () => {
-    const bad = client.sandboxConfig('retry', { linux: { sysctls: { 'net.ipv4.no_such_thing': '1' } } })
     const before = berthd.snapshot()
-    await assert.rejects(client.runSandbox(bad), { codeName: 'INVALID_ARGUMENT', message: /no_such_thing/ })
-    assert.deepEqual((await client.runtime.listPodSandbox({})).items, [])
-    await berthd.assertAsAt(before)
+    // What the kernel has to say to them.
+    for (const [network, name, value] of [
+      [POD, 'net.ipv4.no_such_thing', '1'],
+      [NODE, 'kernel.shm_rmid_forced', '99'],
+    ] as const) {
+      const config = client.sandboxConfig('retry', namespaced({ network }, { sysctls: { [name]: value } }))
+      await assert.rejects(client.runSandbox(config), { codeName: 'INVALID_ARGUMENT', message: new RegExp(name) })
+      assert.deepEqual((await client.runtime.listPodSandbox({})).items, [])
+      await berthd.assertAsAt(before)
+    }
     await client.runSandbox(client.sandboxConfig('retry'))
   })
 
@@ -168,8 +174,9 @@ test('sandboxes, as the kubelet relies on them', { timeout: 240_000 }, async (t)
     const config = client.sandboxConfig('impatient')
     const gone = new AbortController()
     const first = client.runtime.runPodSandbox({ config }, { signal: gone.signal })
-    setTimeout(() => gone.abort(), 5)
-    await assert.rejects(first)
+    setTimeout(() => gone.abort(), 2)
+    // It may be quicker than that.
+    await first.catch(() => {})
     const pod = await client.runSandbox(config)
     const { items } = await client.runtime.listPodSandbox({})
     assert.deepEqual(

@@ -190,6 +190,10 @@ export class Berthd {
       await this.stop()
       removeShared(this.place)
       if (hasPassed(t)) {
+        const bugs = this.log()
+          .split('\n')
+          .filter((line) => line.includes('"msg":"a bug: unhandled"'))
+        if (bugs.length > 0) throw new Error(`berthd logged:\n${bugs.join('\n')}`)
         // Another berthd of the same test may have ended meanwhile.
         const ofOthers = String.raw`on (?!${this.place.state}(?:/|$))\S*/berth-test-\w+/run(/sandboxes|/containers)?$`
         const ignored = new RegExp(`${lasting.source}|${ofOthers}`)
