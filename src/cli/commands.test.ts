@@ -313,7 +313,7 @@ test('logs: both streams, tail, follow to the end of the container, previous', a
   const before = set.runtime.statusCalls
   const following = set.berth('logs', '-f', '--tail', '0', 'nginx')
   // For its log, before it is opened, and when it is known where to begin.
-  await t.waitFor(() => assert.ok(set.runtime.statusCalls >= before + 3))
+  await t.waitFor(() => assert.ok(set.runtime.statusCalls >= before + 3), { timeout: 10_000 })
   appendFileSync(path, line('stdout', 'four'))
   await set.berth('stop', 'nginx')
   assert.equal((await following).stdout, 'four\n')

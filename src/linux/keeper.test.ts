@@ -107,10 +107,12 @@ test('one that cannot be put on record is not left behind', async (t) => {
   const before = openFiles()
   assert.throws(() => Keeper.start(join(record, 'nowhere.json'), owner), { code: 'ENOENT' })
   assert.equal(openFiles(), before)
-  await t.waitFor(() =>
-    assert.deepEqual(
-      processesWithArgument((argument) => argument === owner),
-      [],
-    ),
+  await t.waitFor(
+    () =>
+      assert.deepEqual(
+        processesWithArgument((argument) => argument === owner),
+        [],
+      ),
+    { timeout: 10_000 },
   )
 })

@@ -5,6 +5,9 @@ import { test } from 'node:test'
 import { echoingPlugins, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
 import { waitsForInput } from './waiting-plugins.ts'
 
+/** For waitFor, whose own second is short for a machine with other work. */
+const patiently = { timeout: 10_000 }
+
 /** So that `portmap` has something to do. */
 const withPort = { hostPorts: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }] } as const
 
@@ -26,7 +29,7 @@ test('plugins that wait for their input are started before their turn, and told 
   using plugins = echoingPlugins()
   const ready = Promise.withResolvers<void>()
   const attaching = plugins.network().attach(requestFor('s', withPort), { ready: ready.promise })
-  await t.waitFor(() => assert.equal(running(plugins).length, 2))
+  await t.waitFor(() => assert.equal(running(plugins).length, 2), patiently)
   assert.ok(running(plugins).every((environment) => environment.includes('CNI_COMMAND=ADD')))
   ready.resolve()
   assert.deepEqual((await attaching).ips, ['10.1.0.2'])
@@ -38,10 +41,10 @@ test('when the namespace does not come, they end without having done anything', 
   const network = plugins.network()
   const ready = Promise.withResolvers<void>()
   const attaching = network.attach(requestFor('s', withPort), { ready: ready.promise })
-  await t.waitFor(() => assert.equal(running(plugins).length, 2))
+  await t.waitFor(() => assert.equal(running(plugins).length, 2), patiently)
   ready.reject(new Error('no namespace'))
   await assert.rejects(attaching, /no namespace/)
-  await t.waitFor(() => assert.equal(running(plugins).length, 0))
+  await t.waitFor(() => assert.equal(running(plugins).length, 0), patiently)
   assert.deepEqual(network.attachments(), [])
 })
 

@@ -9,6 +9,9 @@ import type { Operation } from '../state/operations.ts'
 import { Layout } from './layout.ts'
 import { SpareSandboxes } from './spare-sandboxes.ts'
 
+/** For waitFor, whose own second is short for a machine with other work. */
+const patiently = { timeout: 10_000 }
+
 const pod = { podNamespace: 'default', podName: 'web', podUid: 'u-1' }
 
 function world(t: TestContext, count = 1) {
@@ -36,14 +39,14 @@ function ahead(network: FakeNetwork): string[] {
 test('as many as wanted are made, one is taken by a pod, and another is made for it', async (t) => {
   const { network, spares, layout } = world(t, 2)
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 2))
+  await t.waitFor(() => assert.equal(ahead(network).length, 2), patiently)
   const [first = ''] = ahead(network)
   assert.ok(spares.has(first))
   assert.equal(spares.take(pod), first)
   assert.ok(!spares.has(first))
   assert.ok(existsSync(layout.sandbox(first).netns))
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 3))
+  await t.waitFor(() => assert.equal(ahead(network).length, 3), patiently)
   await spares.close()
   assert.deepEqual(ahead(network), [first])
 })
@@ -52,7 +55,7 @@ test('a pod that none suits gets none', async (t) => {
   const { network, spares } = world(t)
   assert.equal(spares.take(pod), undefined)
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
   const hostPorts = [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }] as const
   assert.equal(spares.take({ ...pod, hostPorts }), undefined)
 })
@@ -72,35 +75,35 @@ test('none is made while something is under way or the network is not ready', as
   spares.fillSoon()
   t.mock.timers.tick(1000)
   t.mock.timers.reset()
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
 })
 
 test('what fails is not left, and is not tried again at once', async (t) => {
   const { network, spares, layout } = world(t, 2)
   network.nextAttachError = new Error('no address left')
   spares.fillSoon()
-  await t.waitFor(() => assert.ok(network.calls.length > 0))
+  await t.waitFor(() => assert.ok(network.calls.length > 0), patiently)
   const [id = ''] = network.calls.map((call) => call.split(' ')[1])
-  await t.waitFor(() => assert.ok(!existsSync(layout.sandbox(id).folder)))
-  await t.waitFor(() => assert.ok(!spares.has(id)))
+  await t.waitFor(() => assert.ok(!existsSync(layout.sandbox(id).folder)), patiently)
+  await t.waitFor(() => assert.ok(!spares.has(id)), patiently)
   assert.deepEqual(network.calls, [`attach ${id}`, `detach ${id}`])
 })
 
 test('one that no pod could use any more is replaced', async (t) => {
   const { network, spares } = world(t)
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
   const [old = ''] = ahead(network)
   t.mock.method(network, 'suits', ({ sandboxId }: { sandboxId: string }) => sandboxId !== old)
   spares.fillSoon()
-  await t.waitFor(() => assert.ok(network.calls.includes(`detach ${old}`)))
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.ok(network.calls.includes(`detach ${old}`)), patiently)
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
 })
 
 test('what a killed berthd left is taken up', async (t) => {
   const { network, spares, options } = world(t)
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
   const next = new SpareSandboxes(options)
   next.recover()
   t.after(() => next.close())
@@ -113,10 +116,10 @@ test('another number counts at the next look', async (t) => {
   const { network, spares, options } = world(t, 2)
   options.count = () => 1
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(spares.count, 1))
+  await t.waitFor(() => assert.equal(spares.count, 1), patiently)
   options.count = () => 3
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 3))
+  await t.waitFor(() => assert.equal(ahead(network).length, 3), patiently)
   spares.take(pod)
   assert.deepEqual(spares.asked.entries(), [[['taken'], 1]])
 })
@@ -124,9 +127,9 @@ test('another number counts at the next look', async (t) => {
 test('what is left is removed when none are wanted any more', async (t) => {
   const { network, spares, options } = world(t)
   spares.fillSoon()
-  await t.waitFor(() => assert.equal(ahead(network).length, 1))
+  await t.waitFor(() => assert.equal(ahead(network).length, 1), patiently)
   const next = new SpareSandboxes({ ...options, count: () => 0 })
   t.after(() => next.close())
   next.recover()
-  await t.waitFor(() => assert.deepEqual(ahead(network), []))
+  await t.waitFor(() => assert.deepEqual(ahead(network), []), patiently)
 })

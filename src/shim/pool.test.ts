@@ -11,6 +11,9 @@ import { ShimPool } from './pool.ts'
 import { protocolVersion } from './protocol.ts'
 import { startShim } from './start.ts'
 
+/** For waitFor, whose own second is short for a machine with other work. */
+const patiently = { timeout: 10_000 }
+
 function poolIn(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-pool-'))
   const lost: string[] = []
@@ -52,10 +55,10 @@ test('the number of a shim that is ending is not given to another', async (t) =>
   const shim = await fakeShim(t, join(folder, '1.sock'))
   await pool.get('1')
   pool.release('b', '1')
-  await t.waitFor(() => assert.deepEqual(shim.asked, ['hello', 'shutdown']))
+  await t.waitFor(() => assert.deepEqual(shim.asked, ['hello', 'shutdown']), patiently)
   assert.equal(pool.assign('c'), '2')
   shim.end()
-  await t.waitFor(() => assert.equal(pool.assign('d'), '1'))
+  await t.waitFor(() => assert.equal(pool.assign('d'), '1'), patiently)
   assert.deepEqual(lost, [])
 })
 
@@ -85,11 +88,13 @@ test('a shim that is newer than this berthd is refused, in words', async (t) => 
   pool.assign('a')
   const shim = await fakeShim(t, join(folder, '0.sock'), protocolVersion + 1)
   await assert.rejects(pool.get('0'), { code: 'failed-precondition', message: /is of a newer Berth/ })
-  await t.waitFor(() =>
-    assert.deepEqual(
-      shim.streams.map(({ destroyed }) => destroyed),
-      [true],
-    ),
+  await t.waitFor(
+    () =>
+      assert.deepEqual(
+        shim.streams.map(({ destroyed }) => destroyed),
+        [true],
+      ),
+    patiently,
   )
   assert.deepEqual(lost, [])
 })
