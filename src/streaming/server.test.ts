@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { connect } from 'node:net'
 import { test } from 'node:test'
+import { ownClock } from './testing/clock.ts'
 import { exec, LogKeeper, openExec, portForward, startStreaming } from './testing/harness.ts'
 import { askUpgrade, spdyHeaders } from '../mux/testing/spdy-client.ts'
 import { TokenTable } from './tokens.ts'
@@ -18,6 +19,7 @@ test('the URLs are absolute, on loopback, and differ', async (t) => {
 })
 
 test('a URL is good once; a wrong, used or expired token is 404 and a log line', async (t) => {
+  const clock = ownClock(t)
   const log = new LogKeeper()
   const { server } = await startStreaming(t, { tokenLifetimeMs: 300 }, log)
   const url = server.url(exec())
@@ -27,7 +29,7 @@ test('a URL is good once; a wrong, used or expired token is 404 and a log line',
   const { client } = await openExec(url, ['error', 'stdin', 'stdout'])
   assert.equal((await askUpgrade(url, v4)).status, 404, 'used')
   const late = server.url(exec())
-  await new Promise((resolve) => setTimeout(resolve, 400))
+  clock.pass(300)
   assert.equal((await askUpgrade(late, v4)).status, 404, 'expired')
   const lines = log.lines.filter((line) => /token/.test(line))
   assert.equal(lines.length, 4)
@@ -81,31 +83,38 @@ test('connections beyond the limit are refused', async (t) => {
 })
 
 test('a client that is slow to open its streams is let go', async (t) => {
+  const clock = ownClock(t)
   const { server, commands } = await startStreaming(t, { streamsTimeoutMs: 200 })
   const { client } = await openExec(server.url(exec()), ['error', 'stdout'])
+  clock.pass(190)
+  await client.ping(1)
+  assert.equal(client.goaway, undefined)
+  clock.pass(10)
   await client.until(() => client.goaway !== undefined, 'GOAWAY')
   assert.equal(commands.running, 0)
+  // For as long as a client may take to hang up.
+  clock.pass(1020)
   await client.until(() => client.closed, 'the connection is closed')
 })
 
 test('a session on which nothing happens is closed; pings of the client keep it', async (t) => {
+  const clock = ownClock(t)
   const { server, commands } = await startStreaming(t, { limits: { idleTimeoutMs: 400, pingIntervalMs: 50 } })
   const { client } = await openExec(server.url(exec()), ['error', 'stdin', 'stdout'])
-  for (let i = 0; i < 8; i++) {
-    client.frame(6, 0, Buffer.from([0, 0, 0, 1]))
-    await new Promise((resolve) => setTimeout(resolve, 100))
+  for (let id = 1; id < 16; id += 2) {
+    await client.ping(id)
+    clock.pass(300)
   }
+  await client.ping(17)
   assert.equal(client.goaway, undefined)
-  assert.ok(
-    client.frames.some(({ type, id }) => type === 6 && id === 1),
-    'the answer to a ping',
-  )
   assert.ok(
     client.frames.some(({ type, id }) => type === 6 && id % 2 === 0),
     'a ping of the server',
   )
+  clock.pass(400)
   await client.until(() => client.goaway === 0, 'GOAWAY')
   assert.equal(commands.running, 0)
+  client.transport.destroy()
 })
 
 test('closing the server says goodbye to its sessions', async (t) => {

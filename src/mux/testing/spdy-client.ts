@@ -136,13 +136,19 @@ export class SpdyClient {
     this.frame(3, 0, words(id, status))
   }
 
+  /** Sends a ping of this id, an odd one, and waits for the answer. */
+  async ping(id: number): Promise<void> {
+    this.frame(6, 0, words(id))
+    await this.until(() => this.frames.some((frame) => frame.type === 6 && frame.id === id), 'the answer to a ping')
+  }
+
   text(id: number): string {
     return Buffer.concat(this.received.get(id) ?? []).toString()
   }
 
-  /** Waits until `condition` holds; it is looked at whenever something has come. Rejects after five seconds. */
+  /** Waits until `condition` holds; it is looked at whenever something has come. Rejects after twenty seconds. */
   async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = AbortSignal.timeout(5000)
+    const deadline = AbortSignal.timeout(20_000)
     while (!condition()) {
       if (deadline.aborted) throw new Error(`waited in vain for: ${what}`)
       await Promise.race([this.#changed.promise, once(deadline, 'abort')])

@@ -217,9 +217,7 @@ test('random frames never bring the server down', { timeout: 60_000 }, async (t)
   const random = seeded(20_240_611)
   const { server, commands } = await startStreaming(t, { limits: { lingerMs: { polite: 0, final: 50 } } })
   const end = performance.now() + 3000
-  let connections = 0
-  while (performance.now() < end) {
-    connections++
+  for (let connections = 0; connections < 30 || performance.now() < end; connections++) {
     const forward = random(2) === 0
     const url = server.url(forward ? portForward() : exec({ tty: random(2) === 0 }))
     const client = await SpdyClient.connect(url, forward ? 'portforward.k8s.io' : 'v4.channel.k8s.io')
@@ -227,13 +225,12 @@ test('random frames never bring the server down', { timeout: 60_000 }, async (t)
     if (random(2) === 0) await new Promise((resolve) => setTimeout(resolve, random(5)))
     client.transport.destroy()
   }
-  assert.ok(connections > 20, `${connections} connections`)
   const { client, id } = await openExec(server.url(exec()), types)
   client.data(id('stdin'), 'alive', true)
   await client.until(() => client.ended.has(id('stdout')), 'a session after all that')
   assert.equal(client.text(id('stdout')), 'alive')
   client.transport.destroy()
-  const deadline = performance.now() + 5000
+  const deadline = performance.now() + 20_000
   while (commands.running > 0 && performance.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 20))
   assert.equal(commands.running, 0)
 })

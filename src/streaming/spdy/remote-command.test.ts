@@ -4,6 +4,7 @@ import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { test } from 'node:test'
 import type { RemoteCommandSession } from '../session.ts'
+import { standingStill } from '../testing/clock.ts'
 import { exec, openExec, startStreaming } from '../testing/harness.ts'
 import { heldMemory } from '../testing/memory.ts'
 
@@ -148,11 +149,7 @@ test('100 MB of output to a client that stops reading in between: all arrives, l
   const before = heldMemory()
   await client.until(() => client.bytes > 10 << 20, '10 MB')
   client.transport.pause()
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  const stalledAt = written
-  await new Promise((resolve) => setTimeout(resolve, 300))
-  assert.equal(written, stalledAt, 'the command waits for the client')
-  assert.ok(stalledAt < count)
+  assert.ok((await standingStill(() => written)) < count, 'the command waits for the client')
   const held = heldMemory() - before
   assert.ok(held < 16 << 20, `${held} bytes held`)
   client.transport.resume()
@@ -192,6 +189,6 @@ test('100 MB of input to a command that is slow to read: the same arrives, littl
     })
   }
   await client.until(() => client.goaway === 0, 'GOAWAY')
-  assert.equal(stalls, 1, 'the client was told to wait')
+  assert.ok(stalls >= 1, 'the client was told to wait')
   assert.equal(client.text(id('stdout')), hash.digest('hex'))
 })
