@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { formatReference, isDigest, parseReference } from './reference.ts'
+import { cpuTimeMs } from './testing/cpu-time.ts'
 
 const sha256 = `sha256:${'a1'.repeat(32)}`
 
@@ -96,12 +97,13 @@ for (const [text, why] of bad) {
 }
 
 test('reading takes linear time', () => {
-  const started = performance.now()
-  for (const piece of ['a-', 'a.', 'a_', '-', 'a/', 'A-']) {
-    assert.throws(() => parseReference(`r.io/${piece.repeat(2000)}!`.slice(0, 4096)))
-    assert.throws(() => parseReference(`${piece.repeat(1000)}!.io/a`))
-  }
-  assert.ok(performance.now() - started < 500)
+  const taken = cpuTimeMs(() => {
+    for (const piece of ['a-', 'a.', 'a_', '-', 'a/', 'A-']) {
+      assert.throws(() => parseReference(`r.io/${piece.repeat(2000)}!`.slice(0, 4096)))
+      assert.throws(() => parseReference(`${piece.repeat(1000)}!.io/a`))
+    }
+  })
+  assert.ok(taken < 500, `${taken} ms`)
 })
 
 test('digests that can be checked', () => {

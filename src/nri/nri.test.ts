@@ -172,11 +172,15 @@ test('a conflict and a refusal fail the container; what nobody can refuse goes o
   assert.equal(other.calls('StopPodSandbox').length, 1)
 })
 
-test('a plugin that hangs is disconnected, and nobody waits for it again', async (t) => {
+test('a plugin that hangs is disconnected, and nobody waits for it again', { timeout: 30_000 }, async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { nri, plugin } = await start(t, { requestTimeoutMs: 700 })
   const hangs = await plugin('10-hangs', { CreateContainer: () => new Promise(() => {}) })
   await plugin('20-works', adjustEnv('X'))
-  const [first, second] = await Promise.all([1, 2].map((n) => nri.createContainer(container(`c${n}`), spec, host)))
+  const both = Promise.all([1, 2].map((n) => nri.createContainer(container(`c${n}`), spec, host)))
+  await hangs.called('CreateContainer')
+  t.mock.timers.tick(700)
+  const [first, second] = await both
   assert.deepEqual([first?.process.env, second?.process.env], [['X=1'], ['X=1']])
   await hangs.ended
   assert.equal(hangs.calls('CreateContainer').length, 1)
@@ -188,7 +192,8 @@ test('a plugin that dies in the middle of a call is left out', async (t) => {
   assert.deepEqual((await nri.createContainer(container('c'), spec, host)).process.env, [])
 })
 
-test('garbage, silence, and wrong names do not get in', async (t) => {
+test('garbage, silence, and wrong names do not get in', { timeout: 30_000 }, async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { nri, socket } = await start(t, { registrationTimeoutMs: 100 })
   const closed = (onConnect: (stream: Socket) => void) => {
     const stream = connect(socket, () => onConnect(stream))
@@ -201,6 +206,7 @@ test('garbage, silence, and wrong names do not get in', async (t) => {
   const wrong = new ScriptedPlugin(connect(socket))
   const answer = await wrong.register('1x-name')
   assert.match(answer.kind === 'refused' ? answer.message : '', /two digits/)
+  t.mock.timers.tick(100)
   await Promise.all([noise, silence, wrong.ended])
   assert.equal(await nri.createContainer(container('c'), spec, host), spec)
 })
@@ -261,9 +267,10 @@ test('plugins change and stop other containers', async (t) => {
   assert.deepEqual(done, ['update old 9', 'evict old'])
 })
 
-test('validators have the last word, and a lost one has not agreed', async (t) => {
+test('validators have the last word, and a lost one has not agreed', { timeout: 30_000 }, async (t) => {
+  t.mock.timers.enable({ apis: ['setTimeout'] })
   const { nri, plugin } = await start(t, { requestTimeoutMs: 700 })
-  await plugin('10-a', adjustEnv('X'))
+  await plugin('10-a', { Configure: () => ({ events: 1 << (Event.CREATE_CONTAINER - 1) }), ...adjustEnv('X') })
   const events = 1 << (Event.VALIDATE_CONTAINER_ADJUSTMENT - 1)
   const validator = await plugin('90-v', {
     Configure: () => ({ events }),
@@ -273,8 +280,14 @@ test('validators have the last word, and a lost one has not agreed', async (t) =
   await assert.rejects(nri.createContainer(container('c'), spec, host), /"90-v" does not allow .*: no X/)
   assert.equal(validator.calls('CreateContainer').length, 0)
   validator[Symbol.dispose]()
-  await plugin('91-w', { Configure: () => ({ events }), ValidateContainerAdjustment: () => new Promise(() => {}) })
-  await assert.rejects(nri.createContainer(container('c'), spec, host), /"91-w" was lost/)
+  const hangs = await plugin('91-w', {
+    Configure: () => ({ events }),
+    ValidateContainerAdjustment: () => new Promise(() => {}),
+  })
+  const unagreed = nri.createContainer(container('c'), spec, host)
+  await hangs.called('ValidateContainerAdjustment')
+  t.mock.timers.tick(700)
+  await assert.rejects(unagreed, /"91-w" was lost/)
   assert.deepEqual((await nri.createContainer(container('c'), spec, host)).process.env, ['X=1'])
 })
 

@@ -72,9 +72,11 @@ test('namespaces, privileges and ports', { timeout: 240_000 }, async (t) => {
     const b = await client.runContainer(pod, client.containerConfig('b', 'sleep 1001', shared))
     assert.equal(await exec(a, 'cat /proc/1/comm; ps -o args | grep -c "[s]leep 1001"'), 'pause\n1\n')
     // An orphan that ends: nobody but the init can reap it.
-    await exec(b, '(sleep 0.05; exit 3) & :')
-    await new Promise((resolve) => setTimeout(resolve, 400))
-    assert.doesNotMatch(await exec(a, 'ps -o stat,comm'), /^Z/m)
+    const orphan = (await exec(b, '(sleep 0.05; exit 3) & echo $!')).trim()
+    assert.match(orphan, /^\d+$/)
+    await eventually('the orphan is reaped', async () => {
+      return (await exec(a, `ls -d /proc/${orphan} 2>/dev/null`)) === '' || undefined
+    })
     const separate = client.containerConfig(
       'c',
       'readlink /proc/self; cat /proc/1/comm; true',

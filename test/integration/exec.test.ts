@@ -62,14 +62,16 @@ test('commands that cannot be started keep no others waiting after their time-ou
   const other = await client.runContainer(pod, client.containerConfig('other', 'sleep 1000'))
   writeFileSync(hang, '')
   const cmd = ['true']
-  const late = assert.rejects(client.runtime.execSync({ containerId, cmd, timeout: 3n }), {
-    codeName: 'DEADLINE_EXCEEDED',
-  })
-  const began = performance.now()
+  let isOver = false
+  const late = assert
+    .rejects(client.runtime.execSync({ containerId, cmd, timeout: 5n }), { codeName: 'DEADLINE_EXCEEDED' })
+    .finally(() => {
+      isOver = true
+    })
   while (existsSync(hang)) await new Promise((resolve) => setTimeout(resolve, 20))
   // Another container's commands do not wait at all,
   assert.equal((await client.runtime.execSync({ containerId: other, cmd, timeout: 10n })).exitCode, 0)
-  assert.ok(performance.now() - began < 2500)
+  assert.equal(isOver, false)
   await late
   // and those of the same one until the time-out.
   assert.equal((await client.runtime.execSync({ containerId, cmd, timeout: 10n })).exitCode, 0)

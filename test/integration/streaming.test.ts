@@ -40,6 +40,16 @@ async function running(set: { client: PodClient; container: string }, pattern: s
   return (await set.client.runtime.execSync({ containerId: set.container, cmd })).exitCode === 0
 }
 
+/** That something in the container listens on a TCP port, by IPv4 or IPv6. */
+async function listens(set: { client: PodClient; container: string }, port: number): Promise<void> {
+  const local = `:${port.toString(16).toUpperCase().padStart(4, '0')}`
+  // proc_net_tcp: the local address, the other one, the state; 0A is LISTEN.
+  const cmd = ['sh', '-c', `cat /proc/net/tcp /proc/net/tcp6 | grep -q '${local} [0-9A-F]*:0000 0A '`]
+  await eventually(`port ${port} is listened on`, async () => {
+    return (await set.client.runtime.execSync({ containerId: set.container, cmd })).exitCode === 0 || undefined
+  })
+}
+
 test('exec: both outputs, stdin with its end, exit codes, what cannot be run', { timeout }, async (t) => {
   await using set = await setUp(t)
   const failing = await set.exec(['sh', '-c', 'echo out; echo err >&2; exit 3'])
@@ -65,7 +75,7 @@ test('exec: both outputs, stdin with its end, exit codes, what cannot be run', {
 test('exec: a background child that holds the output does not hold up the end', { timeout }, async (t) => {
   await using set = await setUp(t)
   const session = await set.exec(['sh', '-c', 'sleep 30 & echo now'])
-  assert.equal((await session.ended(5000))?.status, 'Success')
+  assert.equal((await session.ended(20_000))?.status, 'Success')
   assert.equal(session.stdout, 'now\n')
 })
 
@@ -77,9 +87,11 @@ test('exec on a terminal: size, resize, hang-up when the client goes', { timeout
   await session.send('stty size\n')
   await session.shows('33 101')
   await session.resize(40, 20)
-  await sleep(200)
-  await session.send('stty size\n')
-  await session.shows('20 40')
+  // Sizes and keys come on channels of their own: neither waits for the other.
+  await eventually('the new size', async () => {
+    await session.send('stty size\n')
+    return session.stdout.includes('20 40') || undefined
+  })
   await session.send('sleep 4242\n')
   await eventually('sleep runs', async () => (await running(set, 'sleep 4242')) || undefined)
   session.drop()
@@ -118,12 +130,14 @@ test('ExecSync: a hundred at once all end, and the API answers meanwhile', { tim
   const probes = Array.from({ length: 100 }, () =>
     set.client.runtime.execSync({ containerId: set.container, cmd: ['true'], timeout: 60n }),
   )
+  let answered = 0
   let slowest = 0
   const over = new AbortController()
   const watch = (async () => {
     while (!over.signal.aborted) {
       const began = performance.now()
       await set.client.runtime.version()
+      if (!over.signal.aborted) answered++
       slowest = Math.max(slowest, performance.now() - began)
       await sleep(5)
     }
@@ -132,8 +146,10 @@ test('ExecSync: a hundred at once all end, and the API answers meanwhile', { tim
   over.abort()
   await watch
   assert.deepEqual(new Set(codes), new Set([0]))
+  t.diagnostic(`Version was answered ${answered} times meanwhile, in ${Math.round(slowest)} ms at most`)
   // Loose: this machine may be busy with other things. 50 ms is what is aimed at for 99 of 100.
-  assert.ok(slowest < 1000, `Version took ${slowest} ms`)
+  assert.ok(answered >= 5, `Version was answered ${answered} times`)
+  assert.ok(slowest < 10_000, `Version took ${slowest} ms`)
 })
 
 test('attach: several clients, a late one, one that hangs; the log has all', { timeout }, async (t) => {
@@ -213,9 +229,10 @@ test('attach: a container with a terminal', { timeout }, async (t) => {
   await set.client.logged(set.container, 'ready\r')
   await first.resize(111, 44)
   // Sizes and keys come on channels of their own: neither waits for the other.
-  await sleep(200)
-  await first.send('keys\n')
-  await first.shows('44 111\r\ngot keys')
+  await eventually('the size', async () => {
+    await first.send('keys\n')
+    return first.stdout.includes('44 111\r\ngot keys') || undefined
+  })
   await second.shows('44 111\r\ngot keys')
   first.drop()
   second.drop()
@@ -240,8 +257,8 @@ test('berthd is killed during exec: its commands end, the container lives', { ti
 test('port-forward: half-close, a port that refuses, many connections', { timeout }, async (t) => {
   const script = 'nc -ll -p 8080 -e wc -c & nc -ll -p 8081 -e cat & sleep 1000'
   await using set = await setUp(t, script)
-  await eventually('nc listens', async () => (await running(set, 'nc -ll -p 8081')) || undefined)
-  await sleep(200)
+  await listens(set, 8080)
+  await listens(set, 8081)
   const spdy = await set.connectPort()
   const counting = await openPair(spdy, 8080, 1)
   spdy.data(counting.data, Buffer.alloc(100_000))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdtempDisposableSync, renameSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { test } from 'node:test'
+import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { followLines } from './follow.ts'
 
@@ -23,6 +23,17 @@ function setUp() {
 }
 
 const text = (line: Buffer) => line.toString()
+
+/** The lines that have come so far, and when there will be no more. */
+function gather(lines: AsyncIterable<Buffer>) {
+  const got: string[] = []
+  const over = (async () => {
+    for await (const line of lines) got.push(text(line))
+  })()
+  const all = (t: TestContext, count: number) =>
+    t.waitFor(() => assert.ok(got.length >= count, `${got.length} of ${count} lines`), { timeout: 10_000 })
+  return { got, over, all }
+}
 
 test('without following, a file is read once to its end', async () => {
   using set = setUp()
@@ -47,10 +58,10 @@ test('no file and never one, because the writer ended', async () => {
   assert.deepEqual(await Array.fromAsync(followLines(set.path, set.options)), [])
 })
 
-test('lines are followed through rotations, none lost, none twice', async () => {
+test('lines are followed through rotations, none lost, none twice', async (t) => {
   using set = setUp()
   writeFileSync(set.path, '')
-  const lines = Array.fromAsync(followLines(set.path, set.options), text)
+  const lines = gather(followLines(set.path, set.options))
   const written: string[] = []
   const write = (path: string, count: number) => {
     for (let n = 0; n < count; n++) {
@@ -61,16 +72,16 @@ test('lines are followed through rotations, none lost, none twice', async () => 
   }
   for (const rotation of [1, 2, 3]) {
     write(set.path, 50)
-    await sleep(250)
+    await lines.all(t, written.length)
     const old = `${set.path}.${rotation}`
     renameSync(set.path, old)
     write(old, 10)
     writeFileSync(set.path, '')
     write(set.path, 20)
   }
-  await sleep(300)
   set.end()
-  assert.deepEqual(await lines, written)
+  await lines.over
+  assert.deepEqual(lines.got, written)
 })
 
 test('a line that is written in two goes comes in one', async () => {
@@ -83,14 +94,15 @@ test('a line that is written in two goes comes in one', async () => {
   assert.deepEqual(await lines, ['first half'])
 })
 
-test('a file that was cut is read from its start', async () => {
+test('a file that was cut is read from its start', async (t) => {
   using set = setUp()
   writeFileSync(set.path, 'old content\n')
-  const lines = Array.fromAsync(followLines(set.path, set.options), text)
-  await sleep(150)
+  const lines = gather(followLines(set.path, set.options))
+  await lines.all(t, 1)
   writeFileSync(set.path, 'new\n')
   set.end()
-  assert.deepEqual(await lines, ['old content', 'new'])
+  await lines.over
+  assert.deepEqual(lines.got, ['old content', 'new'])
 })
 
 test('a signal ends it', async () => {

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { cpuTimeMs } from '../testing/cpu-time.ts'
 import { parseChallenges } from './challenge.ts'
 import { credentialsFor } from './credentials.ts'
 import { HostsTomlFolders, parseHostsToml } from './hosts-toml.ts'
@@ -30,10 +31,11 @@ test('challenges', () => {
   assert.deepEqual(read('realm="x"'), [])
   assert.deepEqual(read('Bearer realm="open'), [['bearer', {}]])
   assert.deepEqual(read('\u0000\u0001'), [])
-  const started = performance.now()
-  for (const piece of ['a=', 'a="\\', ', ', '"', 'Bearer ', '\\"'])
-    parseChallenges(`Bearer realm="${piece.repeat(8000)}`)
-  assert.ok(performance.now() - started < 500)
+  const taken = cpuTimeMs(() => {
+    for (const piece of ['a=', 'a="\\', ', ', '"', 'Bearer ', '\\"'])
+      parseChallenges(`Bearer realm="${piece.repeat(8000)}`)
+  })
+  assert.ok(taken < 500, `${taken} ms`)
 })
 
 test('credentials go to the registry that they are for', () => {

@@ -12,8 +12,9 @@ function writer(t: TestContext): GrowingFileWriter {
   return new GrowingFileWriter(join(folder, 'blob'))
 }
 
+/** With a reader that is woken up: by itself it would look too late for any test here. */
 async function readAll(file: GrowingFileWriter): Promise<string> {
-  const reader = new GrowingFileReader(file.file)
+  const reader = new GrowingFileReader(file.file, { longestWaitMs: 60_000 })
   try {
     let text = ''
     for (let chunk = await reader.next(); chunk; chunk = await reader.next()) text += chunk
@@ -31,10 +32,8 @@ test('a reader sees every byte, whether it comes early or late', { timeout: 20_0
     file.advance([4, 8, 13][at] as number)
     await sleep(20)
   }
-  const started = performance.now()
   file.complete()
   assert.equal(await early, 'one two three')
-  assert.ok(performance.now() - started < 500, 'woken up, not timed out')
   assert.equal(await readAll(file), 'one two three')
   assert.equal(file.consumed, 13)
 })

@@ -76,9 +76,6 @@ export class AbandonedError extends Error {
   }
 }
 
-/** The reader looks by itself this often, in milliseconds, should a wake-up ever be lost. */
-const longestWait = 1000
-
 /** What is read at once, at most, in bytes. */
 const chunkSize = 512 * 1024
 
@@ -87,16 +84,21 @@ export class GrowingFileReader {
   readonly #file: GrowingFile
   readonly #slots: BigInt64Array
   readonly #counts: boolean
+  readonly #longestWaitMs: number
   readonly #chunk = Buffer.allocUnsafeSlow(chunkSize)
   /** Opened when there is something to read: before that the file may not exist yet. */
   #fd: number | undefined
   #at = 0
 
-  /** `counts`: it is this one's progress that the writer sees, if there are several. To be closed. */
-  constructor(file: GrowingFile, { counts = true } = {}) {
+  /**
+   * `counts`: it is this one's progress that the writer sees, if there are several. `longestWaitMs`: it looks by itself this
+   * often, should a wake-up ever be lost. To be closed.
+   */
+  constructor(file: GrowingFile, { counts = true, longestWaitMs = 1000 } = {}) {
     this.#file = file
     this.#slots = new BigInt64Array(file.shared)
     this.#counts = counts
+    this.#longestWaitMs = longestWaitMs
   }
 
   /** What is there by now, good until the next call; undefined when there is no more yet, or at all. Throws an {@link AbandonedError}. */
@@ -119,7 +121,7 @@ export class GrowingFileReader {
       const complete = Atomics.load(this.#slots, Slot.state) === State.complete
       const chunk = this.now()
       if (chunk || complete) return chunk
-      const wait = Atomics.waitAsync(this.#slots, Slot.version, version, longestWait)
+      const wait = Atomics.waitAsync(this.#slots, Slot.version, version, this.#longestWaitMs)
       if (wait.async) await wait.value
     }
   }

@@ -155,7 +155,7 @@ test('messages that mean nothing, or too much, do no harm', async (t) => {
   assert.notEqual(await huge.closed, 1000)
 })
 
-test('sessions are kept alive with pings, and closed when idle', async (t) => {
+test('sessions are kept alive with pings, and closed when idle', { timeout: 30_000 }, async (t) => {
   const clock = ownClock(t)
   const { server } = await startStreaming(t, { limits: { idleTimeoutMs: 300, pingIntervalMs: 50 } })
   const client = new ChannelClient(server.url(exec()), ['v4.channel.k8s.io'])
