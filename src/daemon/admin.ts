@@ -77,8 +77,9 @@ export function createAdminServer(services: {
 }
 
 function urlOf({ url = '/' }: IncomingMessage): URL {
-  if (!URL.canParse(url, 'http://admin')) throw invalidArgument(`"${url}" is no path of a URL`)
-  return new URL(url, 'http://admin')
+  const parsed = URL.parse(url, 'http://admin')
+  if (!parsed) throw invalidArgument(`"${url}" is no path of a URL`)
+  return parsed
 }
 
 function answer(response: ServerResponse, status: number, body: unknown): void {

@@ -114,14 +114,15 @@ export class Plugin {
     return !this.isClosed && (this.#subscription & eventBit(event)) !== 0
   }
 
+  async #registersWithin(ms: number): Promise<void> {
+    using _ = afterSilence(ms, () => this.close(`it has not registered within ${ms} ms`))
+    await this.#registered.promise
+  }
+
   /** Waits for it to register and configures it. Throws, and disconnects it, when it does not do its part. */
   async begin(config: string): Promise<void> {
     const { registrationTimeoutMs, requestTimeoutMs, version } = this.#settings
-    {
-      const reason = `it has not registered within ${registrationTimeoutMs} ms`
-      using _ = afterSilence(registrationTimeoutMs, () => this.close(reason))
-      await this.#registered.promise
-    }
+    await this.#registersWithin(registrationTimeoutMs)
     const request = {
       config,
       runtimeName: 'berth',

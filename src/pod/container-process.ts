@@ -33,8 +33,9 @@ export async function firstProcessEnd(
   signal: AbortSignal,
 ): Promise<void> {
   const { state } = container
-  const pidfd = 'pid' in state ? openPidfdIfThere(state.pid) : undefined
-  if (pidfd === undefined || !('pid' in state)) return
+  if (!('pid' in state)) return
+  const pidfd = openPidfdIfThere(state.pid)
+  if (pidfd === undefined) return
   try {
     // One that is on its way out is not among the pids of its cgroup any more.
     if (isFirstProcess(parts, container, state) || isEnding(state.pid)) await processEnd(pidfd, signal)

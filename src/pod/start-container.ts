@@ -20,8 +20,7 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
     async (setStage) => {
       // Before its start is on record: what is on record as starting without being known to a new shim counts as interrupted.
       setStage('waiting for its shim')
-      const { shim: shimName } = getSandbox(parts, container.sandboxId)
-      const shim = await parts.shims.get(shimName)
+      const shim = await parts.shims.get(getSandbox(parts, container.sandboxId).shim)
       const { state } = getContainer(parts, container.id)
       // The answer to the first request was lost, together with berthd or with its client.
       if (state.phase === 'running') return
@@ -41,21 +40,30 @@ export function startContainer(parts: PodParts, id: string): Promise<void> {
         setStage('asking NRI plugins')
         await askPlugins(parts, container)
         setStage('waiting for the OCI runtime')
-        await finishStart(parts, shim, container)
-      } catch (error) {
-        if (!isUnavailable(error)) throw error
-        setStage('waiting for another shim')
-        const next = await parts.shims.get(shimName)
-        parts.repeatableStarts.delete(container.id)
-        // Whoever took its containers up has put an end to a start that had begun.
-        if (getContainer(parts, container.id).state.phase !== 'starting') throw error
-        await finishStart(parts, next, container)
+        try {
+          await finishStart(parts, shim, container)
+        } catch (error) {
+          if (!isUnavailable(error)) throw error
+          setStage('waiting for another shim')
+          await startAgain(parts, container, error)
+        }
       } finally {
         parts.repeatableStarts.delete(container.id)
       }
     },
     () => failedPrecondition(`container "${container.id}" is being started`),
   )
+}
+
+/**
+ * Has the shim that follows a dead one start the container, unless whoever took up its containers has put an end to a start
+ * that had begun: then it failed with `error`.
+ */
+async function startAgain(parts: PodParts, container: ContainerRecord, error: unknown): Promise<void> {
+  const next = await parts.shims.get(getSandbox(parts, container.sandboxId).shim)
+  parts.repeatableStarts.delete(container.id)
+  if (getContainer(parts, container.id).state.phase !== 'starting') throw error
+  await finishStart(parts, next, container)
 }
 
 /** The last before its shim is asked. */

@@ -73,23 +73,16 @@ export class UnpackPool {
   }
 
   #dispatch(): void {
-    for (let next = this.#queue[0]; next; next = this.#queue[0]) {
-      const worker = this.#takeIdle() ?? this.#startFor(next)
-      if (worker === 'none') return
-      this.#queue.shift()
-      if (worker !== 'failed') this.#give(worker, next)
-    }
-  }
-
-  #startFor({ reject }: Waiting): Worker | 'none' | 'failed' {
-    if (this.#workers.size >= this.#size) return 'none'
-    try {
-      return this.#start()
-    } catch (error) {
-      reject(
-        internal('no thread can be started to unpack a layer; does a limit of processes or memory forbid it?', error),
-      )
-      return 'failed'
+    while (this.#queue.length > 0) {
+      const idle = this.#takeIdle()
+      if (!idle && this.#workers.size >= this.#size) return
+      const next = this.#queue.shift() as Waiting
+      try {
+        this.#give(idle ?? this.#start(), next)
+      } catch (error) {
+        const hint = 'does a limit of processes or memory forbid it?'
+        next.reject(internal(`no thread can be started to unpack a layer; ${hint}`, error))
+      }
     }
   }
 
