@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { once } from 'node:events'
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -389,20 +388,4 @@ test('what a container says at its end is told, from its file or, if so ordered,
   writeFileSync(log, '2026-01-02T00:00:00.000000000Z stderr F no database\n')
   await set.end('main', 2)
   assert.equal(set.agent.statuses()[0]?.message, 'main ended with exit code 2 (Error: no database)')
-})
-
-test('while the runtime tells of changes the agent looks at a pod every ten seconds, not every second', async () => {
-  await using set = await AgentSetup.start({
-    runtime: {
-      getContainerEvents: async function* (_, { signal }) {
-        await once(signal, 'abort')
-        yield* []
-      },
-    },
-  })
-  set.write('web.yaml', podManifest())
-  await set.until('it runs', () => set.running().includes('main'))
-  // As long as it waits for news that the runtime has no events.
-  set.time.advance(2000)
-  await set.seen('it looks again in ten seconds', () => set.time.isAwaited(10_000))
 })

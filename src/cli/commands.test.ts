@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { test } from 'node:test'
+import { patiently } from '../lib/testing/patiently.ts'
 import { statusError } from '../client/testing/serve.ts'
 import { berth } from './testing/berth.ts'
 import { a1, b2, container, sandbox, setUp, setUpPod } from './testing/set-up.ts'
@@ -313,7 +314,7 @@ test('logs: both streams, tail, follow to the end of the container, previous', a
   const before = set.runtime.statusCalls
   const following = set.berth('logs', '-f', '--tail', '0', 'nginx')
   // For its log, before it is opened, and when it is known where to begin.
-  await t.waitFor(() => assert.ok(set.runtime.statusCalls >= before + 3), { timeout: 10_000 })
+  await t.waitFor(() => assert.ok(set.runtime.statusCalls >= before + 3), patiently)
   appendFileSync(path, line('stdout', 'four'))
   await set.berth('stop', 'nginx')
   assert.equal((await following).stdout, 'four\n')

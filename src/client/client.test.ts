@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { patiently } from '../lib/testing/patiently.ts'
 import { ContainerEventType, ContainerState, connect, CriError } from './index.ts'
 import { serveFake, statusError } from './testing/serve.ts'
 
@@ -63,13 +64,12 @@ test('a request of wrong types is not sent', async () => {
 })
 
 test('a deadline ends a call, one of the connection too', async (t) => {
-  let asked = 0
-  let cancelled = 0
+  const seen = { asked: 0, cancelled: 0 }
   await using server = await serveFake({
     runtime: {
       version: async (_, { signal }) => {
-        asked++
-        signal.addEventListener('abort', () => cancelled++)
+        seen.asked++
+        signal.addEventListener('abort', () => seen.cancelled++)
         await sleep(300)
         return {}
       },
@@ -80,10 +80,10 @@ test('a deadline ends a call, one of the connection too', async (t) => {
   await assert.rejects(cri.runtime.version(), late)
   await cri.runtime.version({}, { timeout: 5000 })
   await cri.runtime.version({}, { timeout: Number.POSITIVE_INFINITY })
-  await assert.rejects(cri.runtime.version({}, { timeout: 20 }), late)
-  // One whose time was over before it got there is none of these.
-  assert.ok(asked >= 2)
-  await t.waitFor(() => assert.ok(cancelled >= asked - 2), { timeout: 10_000 })
+  // Until one gets there before its time is over.
+  const before = seen.asked
+  while (seen.asked === before) await assert.rejects(cri.runtime.version({}, { timeout: 20 }), late)
+  await t.waitFor(() => assert.ok(seen.cancelled >= 1), patiently)
 })
 
 test('an AbortSignal ends a call, here and at the server', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patiently } from '../lib/testing/patiently.ts'
 import { silentLogger } from '../lib/log.ts'
 import { ServiceManager } from './service-manager.ts'
 
@@ -12,13 +13,12 @@ function listening(watchdogMs: number) {
 }
 
 const isHeard = (said: readonly string[]) => () => assert.ok(said.includes('WATCHDOG=1'))
-const patience = { timeout: 10_000 }
 
 test('it hears that all is well, also when a third of its time is no whole number', async (t) => {
   const { manager, said } = listening(10_000)
   using _ = manager
   manager.ready(async () => {})
-  await t.waitFor(isHeard(said), patience)
+  await t.waitFor(isHeard(said), patiently)
 })
 
 test('after a check that fails the API is asked again soon, not at the next time', async (t) => {
@@ -28,7 +28,7 @@ test('after a check that fails the API is asked again soon, not at the next time
   manager.ready(async () => {
     if (++asked === 1) throw new Error('no answer')
   })
-  await t.waitFor(isHeard(said), patience)
+  await t.waitFor(isHeard(said), patiently)
   assert.equal(asked, 2)
 })
 

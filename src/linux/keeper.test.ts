@@ -3,6 +3,7 @@ import { closeSync, mkdtempSync, readdirSync, readFileSync, readSync, rmSync, wr
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { patiently } from '../lib/testing/patiently.ts'
 import { processesWithArgument } from './find-processes.ts'
 import { Keeper } from './keeper.ts'
 import { createPipe } from './pipe.ts'
@@ -113,6 +114,6 @@ test('one that cannot be put on record is not left behind', async (t) => {
         processesWithArgument((argument) => argument === owner),
         [],
       ),
-    { timeout: 10_000 },
+    patiently,
   )
 })

@@ -3,6 +3,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patiently } from '../lib/testing/patiently.ts'
 import { BerthError } from '../lib/errors.ts'
 import { addressResult, prints, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
 
@@ -174,7 +175,7 @@ test('a caller that gives up has everything undone on its own clock', async (t) 
   const giveUp = new AbortController()
   const attaching = network.attach(requestFor('s'), { signal: giveUp.signal })
   attaching.catch(() => {})
-  await t.waitFor(() => assert.equal(plugins.calls.at(-1), 'ADD second'), { timeout: 10_000 })
+  await t.waitFor(() => assert.equal(plugins.calls.at(-1), 'ADD second'), patiently)
   giveUp.abort()
   await assert.rejects(attaching, failure('cancelled', /gave up/))
   assert.deepEqual(plugins.calls, ['ADD first', 'ADD second', 'DEL second', 'DEL first'])

@@ -2,11 +2,9 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { patiently } from '../lib/testing/patiently.ts'
 import { echoingPlugins, requestFor, ScriptedPlugins } from './scripted-plugins.ts'
 import { waitsForInput } from './waiting-plugins.ts'
-
-/** For waitFor, whose own second is short for a machine with other work. */
-const patiently = { timeout: 10_000 }
 
 /** So that `portmap` has something to do. */
 const withPort = { hostPorts: [{ protocol: 'tcp', containerPort: 80, hostPort: 8080 }] } as const

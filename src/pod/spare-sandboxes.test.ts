@@ -3,14 +3,12 @@ import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { patiently } from '../lib/testing/patiently.ts'
 import { silentLogger } from '../lib/log.ts'
 import { FakeNetwork } from '../network/fake-network.ts'
 import type { Operation } from '../state/operations.ts'
 import { Layout } from './layout.ts'
 import { SpareSandboxes } from './spare-sandboxes.ts'
-
-/** For waitFor, whose own second is short for a machine with other work. */
-const patiently = { timeout: 10_000 }
 
 const pod = { podNamespace: 'default', podName: 'web', podUid: 'u-1' }
 

@@ -5,14 +5,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { setTimeout as delay } from 'node:timers/promises'
+import { patiently } from '../lib/testing/patiently.ts'
 import { silentLogger } from '../lib/log.ts'
 import { Connection } from './connection.ts'
 import { ShimPool } from './pool.ts'
 import { protocolVersion } from './protocol.ts'
 import { startShim } from './start.ts'
-
-/** For waitFor, whose own second is short for a machine with other work. */
-const patiently = { timeout: 10_000 }
 
 function poolIn(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-pool-'))

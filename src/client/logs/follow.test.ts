@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test, type TestContext } from 'node:test'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { patiently } from '../../lib/testing/patiently.ts'
 import { followLines } from './follow.ts'
 
 function setUp() {
@@ -31,7 +32,7 @@ function gather(lines: AsyncIterable<Buffer>) {
     for await (const line of lines) got.push(text(line))
   })()
   const all = (t: TestContext, count: number) =>
-    t.waitFor(() => assert.ok(got.length >= count, `${got.length} of ${count} lines`), { timeout: 10_000 })
+    t.waitFor(() => assert.ok(got.length >= count, `${got.length} of ${count} lines`), patiently)
   return { got, over, all }
 }
 

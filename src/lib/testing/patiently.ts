@@ -1,0 +1,2 @@
+/** For `TestContext.waitFor`, whose own second is short for a machine with other work. */
+export const patiently = { timeout: 10_000 }
